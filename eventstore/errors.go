@@ -68,6 +68,7 @@ type DamageError struct {
 	Position Position // of the first record that is damaged or missing; zero if it cannot be told
 	Stream   string   // empty if it cannot be told
 	Reason   string
+	Err      error // what the storage itself said, where it said something
 }
 
 func (e *DamageError) Error() string {
@@ -83,3 +84,6 @@ func (e *DamageError) Error() string {
 
 // Is makes errors.Is(err, ErrDamaged) true.
 func (e *DamageError) Is(target error) bool { return target == ErrDamaged }
+
+// Unwrap returns what the storage itself said, or nil.
+func (e *DamageError) Unwrap() error { return e.Err }

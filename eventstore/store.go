@@ -47,7 +47,8 @@ type Store interface {
 	Outcome(ctx context.Context, commandID string) (Outcome, bool, error)
 
 	// Changed returns a channel that is closed when records are appended through
-	// this store after the call. It is a hint to read again, never the news itself.
+	// this store after the call, and when the store is closed. It is a hint to read
+	// again, never the news itself.
 	Changed() <-chan struct{}
 
 	// ID names this log for ever: a copy of the log has the same, any other log
@@ -89,7 +90,7 @@ type Commit struct {
 
 // Outcome is the first answer to the command with an ID. Fingerprint identifies
 // what was asked, so that the same ID with other content can be told; Answer is
-// opaque to the store. Fields are stored as given.
+// opaque to the store. Bytes are stored as given; none come back as nil.
 type Outcome struct {
 	CommandID   string
 	Fingerprint []byte
@@ -97,9 +98,11 @@ type Outcome struct {
 }
 
 // Result is what became of one commit: its records' places, or why it was not
-// stored. First and Last are zero for a commit without events.
+// stored. First and Last are zero for a commit without events. A commit whose
+// command ID has been answered before is a duplicate wherever its stream is: who
+// asks again wants the first answer, not a conflict with its own first attempt.
 type Result struct {
 	First, Last Position
 	Version     Version // of the stream's last record among this commit's; zero without events
-	Err         error   // *ConflictError or *DuplicateError
+	Err         error   // *ConflictError, *DuplicateError, or *DamageError where the first answer is unreadable
 }
