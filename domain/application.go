@@ -1,0 +1,106 @@
+package domain
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// ApplicationKind says who asked and whose consent is needed.
+type ApplicationKind int
+
+// The kinds of the group document. No built-in policy creates the second.
+const (
+	JoinRequest           ApplicationKind = 0 // to join; an approver decides
+	InvitationForInvitee  ApplicationKind = 1 // to have somebody join; the invitee decides
+	InvitationForApprover ApplicationKind = 2 // to have somebody join; an approver decides
+)
+
+// Application is an open wish to become a member, or to have somebody become one.
+// A group keeps the open ones; what became of the others is in the log.
+type Application struct {
+	ID        string
+	Kind      ApplicationKind
+	From      string // who asked: the applicant, or the inviter
+	Candidate string // who would become a member: the applicant, or the invitee
+	Message   string
+	At        time.Time // when it was submitted, or last refreshed
+}
+
+// ApplicationID names the n-th application (from 1) to an incarnation of a group.
+// The group can be told from it, so an ID is enough to find its group.
+func ApplicationID(groupID string, incarnation, n int) string {
+	return fmt.Sprintf("%s/%d/%d", groupID, incarnation, n)
+}
+
+// ParseApplicationID takes an application's ID apart; ok is false if it is none.
+func ParseApplicationID(id string) (groupID string, incarnation, n int, ok bool) {
+	rest, last, found := cutLast(id)
+	if !found {
+		return "", 0, 0, false
+	}
+	groupID, middle, found := cutLast(rest)
+	if !found || groupID == "" {
+		return "", 0, 0, false
+	}
+	incarnation, err := strconv.Atoi(middle)
+	if err != nil || incarnation < 1 {
+		return "", 0, 0, false
+	}
+	n, err = strconv.Atoi(last)
+	if err != nil || n < 1 {
+		return "", 0, 0, false
+	}
+	return groupID, incarnation, n, ApplicationID(groupID, incarnation, n) == id
+}
+
+func cutLast(s string) (before, after string, found bool) {
+	i := strings.LastIndexByte(s, '/')
+	if i < 0 {
+		return "", "", false
+	}
+	return s[:i], s[i+1:], true
+}
+
+// applications are a group's open ones.
+type applications struct {
+	submitted int // how many there have been in this incarnation, open or not
+	byID      map[string]*Application
+	byPerson  map[string][]*Application // by candidate, in order of submission
+}
+
+func (a *applications) open(app *Application) {
+	if a.byID == nil {
+		a.byID, a.byPerson = map[string]*Application{}, map[string][]*Application{}
+	}
+	a.submitted++
+	a.byID[app.ID] = app
+	a.byPerson[app.Candidate] = append(a.byPerson[app.Candidate], app)
+}
+
+func (a *applications) close(id string) {
+	app, ok := a.byID[id]
+	if !ok {
+		return
+	}
+	delete(a.byID, id)
+	left := a.byPerson[app.Candidate][:0]
+	for _, other := range a.byPerson[app.Candidate] {
+		if other != app {
+			left = append(left, other)
+		}
+	}
+	if len(left) == 0 {
+		delete(a.byPerson, app.Candidate)
+		return
+	}
+	a.byPerson[app.Candidate] = left
+}
+
+func (a *applications) closeFor(candidate string) {
+	for _, app := range a.byPerson[candidate] {
+		delete(a.byID, app.ID)
+	}
+	delete(a.byPerson, candidate)
+}

@@ -1,0 +1,39 @@
+package domain
+
+import "time"
+
+// MemberMuted silences a member until a time.
+type MemberMuted struct {
+	UserID string    `json:"userID"`
+	Until  time.Time `json:"until"`
+}
+
+func (MemberMuted) EventName() string { return "member.muted" }
+
+func (e MemberMuted) evolve(g *Group, _ Meta) {
+	if m, ok := g.members[e.UserID]; ok {
+		m.MutedUntil = e.Until
+	}
+}
+
+// MemberUnmuted lets a member speak again.
+type MemberUnmuted struct {
+	UserID string `json:"userID"`
+}
+
+func (MemberUnmuted) EventName() string { return "member.unmuted" }
+
+func (e MemberUnmuted) evolve(g *Group, _ Meta) {
+	if m, ok := g.members[e.UserID]; ok {
+		m.MutedUntil = time.Time{}
+	}
+}
+
+// GroupMuted switches the silence of all plain members on or off.
+type GroupMuted struct {
+	Muted bool `json:"muted"`
+}
+
+func (GroupMuted) EventName() string { return "group.muted" }
+
+func (e GroupMuted) evolve(g *Group, _ Meta) { g.muted = e.Muted }
