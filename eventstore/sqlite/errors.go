@@ -1,0 +1,85 @@
+package sqlite
+
+import (
+	"errors"
+	"fmt"
+	"syscall"
+
+	"github.com/mattn/go-sqlite3"
+
+	"github.com/grouplog/grouplog/eventstore"
+)
+
+// ErrMoved: the log's file is no longer at its path: somebody moved, deleted or
+// replaced it while the log was open. What would be written now would be lost, so
+// nothing is written until the file is back or the log is opened again.
+var ErrMoved = errors.New("log file was moved, deleted or replaced while it was open")
+
+// explain gives an error of SQLite the name that it has in the contract, and keeps
+// it as the cause.
+func explain(err error) error {
+	var e sqlite3.Error
+	if !errors.As(err, &e) || known(err) {
+		return err
+	}
+	switch {
+	case e.Code == sqlite3.ErrBusy, e.Code == sqlite3.ErrLocked:
+		return fmt.Errorf("%w: %w", eventstore.ErrBusy, err)
+	case e.Code == sqlite3.ErrFull, isErrno(e, syscall.ENOSPC), isErrno(e, syscall.EDQUOT):
+		return fmt.Errorf("%w: %w", eventstore.ErrFull, err)
+	case e.Code == sqlite3.ErrReadonly, isErrno(e, syscall.EROFS), isErrno(e, syscall.EACCES):
+		return fmt.Errorf("%w: %w", eventstore.ErrReadOnly, err)
+	case e.Code == sqlite3.ErrCorrupt, e.Code == sqlite3.ErrNotADB:
+		return &eventstore.DamageError{Reason: "SQLite cannot read the file: " + err.Error(), Err: err}
+	}
+	return err
+}
+
+// known reports whether the error has a name of the contract already.
+func known(err error) bool {
+	for _, target := range []error{
+		eventstore.ErrBusy, eventstore.ErrFull, eventstore.ErrReadOnly, eventstore.ErrDamaged, eventstore.ErrUnknown,
+	} {
+		if errors.Is(err, target) {
+			return true
+		}
+	}
+	return false
+}
+
+func isErrno(e sqlite3.Error, errno syscall.Errno) bool { return e.SystemErrno == errno }
+
+func isCode(err error, codes ...sqlite3.ErrNo) bool {
+	var e sqlite3.Error
+	if !errors.As(err, &e) {
+		return false
+	}
+	for _, code := range codes {
+		if e.Code == code {
+			return true
+		}
+	}
+	return false
+}
+
+// isTaken reports whether a position, or a version of a stream, is taken already.
+func isTaken(err error) bool {
+	var e sqlite3.Error
+	return errors.As(err, &e) &&
+		(e.ExtendedCode == sqlite3.ErrConstraintUnique || e.ExtendedCode == sqlite3.ErrConstraintPrimaryKey)
+}
+
+// leavesConnectionUsable reports whether a connection can be used again after the
+// error and a rollback. After anything else, say a failed write or fsync, what the
+// connection remembers may not be what the disk holds.
+func leavesConnectionUsable(err error) bool {
+	return isCode(err, sqlite3.ErrBusy, sqlite3.ErrLocked, sqlite3.ErrFull, sqlite3.ErrReadonly,
+		sqlite3.ErrConstraint, sqlite3.ErrTooBig, sqlite3.ErrInterrupt)
+}
+
+// isReadOnlyRollback reports whether a transaction that was cut short would have to be
+// rolled back first, by somebody who may write.
+func isReadOnlyRollback(err error) bool {
+	var e sqlite3.Error
+	return errors.As(err, &e) && e.ExtendedCode == sqlite3.ErrReadonlyRollback
+}

@@ -1,0 +1,103 @@
+package sqlite
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+)
+
+// locate makes the path absolute, so that a later change of directory does not
+// matter, and refuses what cannot be a log's path. It reports whether there is
+// something at the path, which is more than zero bytes.
+func locate(path string, mustExist bool) (abs string, exists bool, err error) {
+	if path == "" || path == ":memory:" {
+		return "", false, fmt.Errorf("open log %q: a log needs the path of a file; for one in memory use eventstore/memory", path)
+	}
+	abs, err = filepath.Abs(path)
+	if err != nil {
+		return "", false, fmt.Errorf("open log %q: %w", path, err)
+	}
+	info, err := os.Stat(abs)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		if mustExist {
+			return "", false, fmt.Errorf("open log: %w", err)
+		}
+		// SQLite would only say that it cannot open the file.
+		if _, err := os.Stat(filepath.Dir(abs)); err != nil {
+			return "", false, fmt.Errorf("open log %s: its directory: %w", abs, err)
+		}
+		return abs, false, nil
+	case err != nil:
+		return "", false, fmt.Errorf("open log: %w", err)
+	case !info.Mode().IsRegular():
+		return "", false, notALog(abs, "it is a "+describe(info.Mode()))
+	}
+	return abs, info.Size() > 0, nil
+}
+
+func describe(mode fs.FileMode) string {
+	if mode.IsDir() {
+		return "directory"
+	}
+	return "special file (" + mode.Type().String() + ")"
+}
+
+// guard notices that the files at the log's path are no longer the ones that are
+// open. SQLite does not: it goes on writing into a file without a name, and what it
+// wrote is gone with the last process that has it open; worse, it pairs a -wal with
+// a log that was put in the place of the one it belongs to.
+//
+// It looks at names only and never opens the file: to close a second descriptor of a
+// file drops every lock that this process holds on it.
+type guard struct {
+	path string
+	main fs.FileInfo
+	wal  fs.FileInfo // nil until first seen
+}
+
+func newGuard(path string) (*guard, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, err
+	}
+	return &guard{path: path, main: info}, nil
+}
+
+// check returns an error that wraps ErrMoved if the files are not in their place.
+// The log must be open: the -wal exists for as long as anybody has it open.
+func (g *guard) check() error {
+	now, err := os.Stat(g.path)
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrMoved, err)
+	}
+	if !os.SameFile(g.main, now) {
+		return fmt.Errorf("%w: another file is at %s", ErrMoved, g.path)
+	}
+	now, err = os.Stat(g.path + "-wal")
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrMoved, err)
+	}
+	if g.wal == nil {
+		g.wal = now
+	}
+	if !os.SameFile(g.wal, now) {
+		return fmt.Errorf("%w: another file is at %s-wal", ErrMoved, g.path)
+	}
+	return nil
+}
+
+// syncDir makes the names in a directory durable.
+func syncDir(dir string) error {
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	err = d.Sync()
+	if closeErr := d.Close(); err == nil {
+		err = closeErr
+	}
+	return err
+}

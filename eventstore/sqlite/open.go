@@ -1,0 +1,207 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"runtime"
+	"time"
+
+	"github.com/mattn/go-sqlite3"
+
+	"github.com/grouplog/grouplog/eventstore"
+)
+
+// minSQLite is the first version in which two connections that write and checkpoint
+// at once cannot corrupt a log in WAL mode (sqlite.org/wal.html, "the WAL-reset bug").
+const minSQLite = 3_051_003
+
+// Settings of every connection that writes. The driver's own default would be
+// synchronous=NORMAL, which loses acknowledged commits with the power.
+var (
+	writerParams = []string{"_journal_mode=WAL", "_synchronous=FULL", "_txlock=immediate", "_cache_size=-65536", "_mutex=no"}
+	writerSetup  = []string{
+		"PRAGMA fullfsync = 1", // on macOS, fsync alone does not reach the disk
+		"PRAGMA checkpoint_fullfsync = 1",
+		"PRAGMA journal_size_limit = 67108864", // bytes; gives the disk back after a long read
+	}
+)
+
+// maxReaders is how many connections read at once. Each holds a page cache.
+const maxReaders = 4
+
+// Open opens the log at path, and creates it where there is none unless the options
+// say otherwise. Nil options are the defaults. The path is that of a file, not a URI.
+//
+// Nothing at the path is touched before it has been recognised as a log or as empty.
+// Errors wrap eventstore.ErrNotALog, ErrNewerSchema, ErrDamaged, ErrReadOnly, ErrFull
+// or ErrBusy, or fs.ErrNotExist, together with what the system said.
+func Open(ctx context.Context, path string, opts *Options) (*DB, error) {
+	if err := opts.Validate(); err != nil {
+		return nil, fmt.Errorf("open log %s: %w", path, err)
+	}
+	if err := ctx.Err(); err != nil {
+		return nil, fmt.Errorf("open log %s: %w", path, err)
+	}
+	if version, number, _ := sqlite3.Version(); number < minSQLite {
+		return nil, fmt.Errorf("open log %s: SQLite is version %s; 3.51.3 or later is needed, as earlier ones can corrupt a log", path, version)
+	}
+	o := opts.withDefaults()
+	path, exists, err := locate(path, o.MustExist)
+	if err != nil {
+		return nil, err
+	}
+	if err := prepareFile(path, exists, &o); err != nil {
+		return nil, err
+	}
+	db := &DB{path: path, options: o, changed: newSignal()}
+	if err := db.start(ctx); err != nil {
+		return nil, errors.Join(fmt.Errorf("open log %s: %w", path, explain(err)), db.release())
+	}
+	return db, nil
+}
+
+// prepareFile sees to it that there is a log at the path, and nothing else.
+func prepareFile(path string, exists bool, o *Options) error {
+	found := content{}
+	if exists {
+		var err error
+		if found, err = recognise(path, o); err != nil {
+			return err
+		}
+	}
+	if !found.isEmpty() {
+		return nil
+	}
+	if o.ReadOnly {
+		return notALog(path, "it is empty, and may not be written")
+	}
+	if err := create(path, o); err != nil {
+		return fmt.Errorf("create log %s: %w", path, explain(err))
+	}
+	return nil
+}
+
+// recognise looks what the file is. First as it lies there, without locks and without
+// a -wal beside it, so that a foreign database is left in peace; then, where that says
+// nothing against it, through the -wal, which may hold all that there is.
+func recognise(path string, o *Options) (content, error) {
+	found, err := peek(path, o, "immutable=1")
+	if isCode(err, sqlite3.ErrNotADB) {
+		return content{}, fmt.Errorf("%w: %w", notALog(path, "it is no SQLite database, or its first bytes are damaged"), err)
+	}
+	if err == nil && found.application != applicationID {
+		if err := found.refusal(path); err != nil {
+			return content{}, err
+		}
+	}
+	atRest := found
+	found, err = peek(path, o)
+	if err != nil && atRest.isEmpty() && isReadOnlyRollback(err) {
+		// A creation was cut short. Whoever opens it for writing finds it empty.
+		return content{}, nil
+	}
+	if err != nil {
+		return content{}, fmt.Errorf("open log %s: %w", path, explain(err))
+	}
+	return found, found.refusal(path)
+}
+
+func peek(path string, o *Options, params ...string) (content, error) {
+	c, err := connect(o.dial, dsn(path, "ro", o.BusyTimeout, params...))
+	if err != nil {
+		return content{}, err
+	}
+	found, err := inspect(c)
+	return found, errors.Join(err, c.Close())
+}
+
+// create makes the file and its tables. Two processes may do so at once: the lock of
+// the transaction decides who does it.
+func create(path string, o *Options) error {
+	return retryBusy(o.BusyTimeout, func() error {
+		c, err := connect(o.dial, dsn(path, "rwc", o.BusyTimeout, "_synchronous=FULL", "_txlock=immediate"),
+			fmt.Sprintf("PRAGMA page_size = %d", pageSize), // has no effect on a file with content
+			"PRAGMA journal_mode = WAL",
+		)
+		if err != nil {
+			return err
+		}
+		if err := errors.Join(createSchema(c, path), c.Close()); err != nil {
+			return err
+		}
+		if runtime.GOOS == "windows" { // has no fsync of a directory
+			return nil
+		}
+		return syncDir(filepath.Dir(path))
+	})
+}
+
+// retryBusy repeats what SQLite refuses at once, without waiting for the lock: a
+// change of the journal mode while another process opens the file.
+func retryBusy(timeout time.Duration, try func() error) error {
+	const pause = 5 * time.Millisecond
+	for deadline := time.Now().Add(timeout); ; time.Sleep(pause) {
+		err := try()
+		if !isCode(err, sqlite3.ErrBusy) || time.Now().After(deadline) {
+			return err
+		}
+	}
+}
+
+// start opens the connections of a log that is there.
+func (db *DB) start(ctx context.Context) error {
+	if !db.options.ReadOnly {
+		// Before the file is opened: what is noticed to differ later is then an error
+		// too many and never one too few.
+		guard, err := newGuard(db.path)
+		if err != nil {
+			return err
+		}
+		db.writer = newWriter(db, guard)
+		if err := retryBusy(db.options.BusyTimeout, db.writer.open); err != nil {
+			return err
+		}
+		if err := db.writer.conn.probe(); err != nil {
+			return err
+		}
+	}
+	if err := db.openReaders(ctx); err != nil {
+		return err
+	}
+	if db.writer != nil {
+		db.writer.start()
+	}
+	return nil
+}
+
+// openReaders opens the connections that read, and reads which log this is.
+func (db *DB) openReaders(ctx context.Context) error {
+	db.readers = sql.OpenDB(connector{
+		dial: db.options.dial,
+		dsn:  dsn(db.path, "ro", db.options.BusyTimeout, "_query_only=1"),
+	})
+	db.readers.SetMaxOpenConns(maxReaders)
+	db.readers.SetMaxIdleConns(maxReaders)
+	if err := db.readers.QueryRowContext(ctx, "SELECT id, created FROM log").Scan(&db.id, microseconds{&db.created}); err != nil {
+		if errors.Is(err, sql.ErrNoRows) {
+			return &eventstore.DamageError{Reason: "it does not say which log it is", Err: err}
+		}
+		return err
+	}
+	for query, statement := range map[string]**sql.Stmt{
+		selectAll:     &db.selectAll,
+		selectStream:  &db.selectStream,
+		selectHead:    &db.selectHead,
+		selectOutcome: &db.selectOutcome,
+	} {
+		prepared, err := db.readers.PrepareContext(ctx, query)
+		if err != nil {
+			return err
+		}
+		*statement = prepared
+	}
+	return nil
+}

@@ -1,0 +1,221 @@
+package sqlite
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/mattn/go-sqlite3"
+
+	"github.com/grouplog/grouplog/eventstore"
+)
+
+// queueLength is how many calls of Append may wait without blocking in their send.
+const queueLength = 1024
+
+// writer is the one goroutine that writes. It takes a call of Append, drains whatever
+// else is queued at that moment, writes all of it in one transaction, and answers
+// after the COMMIT. There is no timer: while one transaction syncs, the next batch
+// gathers by itself.
+type writer struct {
+	db    *DB
+	guard *guard
+	queue chan *request
+	done  chan struct{} // closed when run has returned; nil before start
+
+	// The rest belongs to the goroutine that runs.
+	batch    []*request
+	conn     *writerConn // nil after an error that it may not survive
+	head     eventstore.Position
+	versions *versions
+	hasher   hasher
+}
+
+func newWriter(db *DB, guard *guard) *writer {
+	return &writer{
+		db:       db,
+		guard:    guard,
+		queue:    make(chan *request, queueLength),
+		versions: newVersions(maxVersions),
+	}
+}
+
+func (w *writer) start() {
+	w.done = make(chan struct{})
+	go w.run()
+}
+
+// stop lets the writer finish what is queued. Nothing may be queued after it.
+func (w *writer) stop() {
+	if w.done != nil {
+		close(w.queue)
+		<-w.done
+	}
+}
+
+func (w *writer) run() {
+	defer close(w.done)
+	for first := range w.queue {
+		w.gather(first)
+		if len(w.batch) > 0 {
+			w.write()
+		}
+	}
+}
+
+// gather makes a batch of the first request and those that wait behind it.
+func (w *writer) gather(first *request) {
+	w.batch = w.batch[:0]
+	commits := 0
+	for r, ok := first, true; ok; {
+		if r.take() {
+			w.batch = append(w.batch, r)
+			commits += len(r.commits)
+		}
+		if commits >= w.db.options.MaxBatch {
+			return
+		}
+		select {
+		case r, ok = <-w.queue:
+		default:
+			return
+		}
+	}
+}
+
+// write stores the batch and answers it.
+func (w *writer) write() {
+	appended, err := w.transact()
+	if isTaken(err) {
+		// Somebody else has written, and the head did not show it. Their versions are in
+		// the log now, and not in memory any more.
+		if appended, err = w.transact(); isTaken(err) {
+			err = &eventstore.DamageError{Reason: "a position or version that is free is taken: " + err.Error(), Err: err}
+		}
+	}
+	if appended {
+		w.db.changed.raise()
+	}
+	err = explain(err)
+	for _, r := range w.batch {
+		r.answer(err)
+	}
+	clear(w.batch) // keeps no commits alive
+}
+
+// transact stores the batch in one transaction and reports whether the log is longer
+// now. With an error it is rolled back, if it can be, and everything that was
+// remembered of the log is forgotten.
+func (w *writer) transact() (appended bool, err error) {
+	defer func() {
+		if err != nil {
+			w.abandon(err)
+		}
+	}()
+	if w.conn == nil {
+		if err := w.open(); err != nil {
+			return false, err
+		}
+	}
+	if err := w.guard.check(); err != nil {
+		return false, err
+	}
+	if _, err := w.conn.begin.exec(); err != nil {
+		return false, err
+	}
+	if err := w.catchUp(); err != nil {
+		return false, err
+	}
+	head := w.head
+	stored, err := w.applyBatch()
+	if err != nil {
+		return false, err
+	}
+	if !stored {
+		_, err := w.conn.rollback.exec()
+		return false, err
+	}
+	if _, err := w.conn.commit.exec(); err != nil {
+		return false, commitError(err)
+	}
+	if err := w.guard.check(); err != nil {
+		return false, fmt.Errorf("%w: %w", eventstore.ErrUnknown, err)
+	}
+	return w.head > head, nil
+}
+
+// catchUp looks whether somebody else has written since the last transaction. If so,
+// versions in memory may be old.
+func (w *writer) catchUp() error {
+	head, err := w.conn.readHead()
+	if err != nil {
+		return err
+	}
+	if head != w.head {
+		w.versions.forget()
+		w.head = head
+	}
+	return nil
+}
+
+// abandon leaves nothing behind of a transaction that has failed.
+func (w *writer) abandon(err error) {
+	w.versions.forget()
+	w.head = 0
+	if w.conn == nil {
+		return
+	}
+	if !w.conn.autoCommit() {
+		if _, rollbackErr := w.conn.rollback.exec(); rollbackErr != nil {
+			w.drop()
+			return
+		}
+	}
+	var e sqlite3.Error
+	if errors.As(err, &e) && !leavesConnectionUsable(err) {
+		w.drop()
+	}
+}
+
+// commitError says what a failed COMMIT means for what it should have stored. SQLite
+// has rolled back, or will, after an error that it meets before the commit is in the
+// -wal; after any other it may turn up when the log is opened next.
+func commitError(err error) error {
+	if isCode(err, sqlite3.ErrBusy, sqlite3.ErrFull, sqlite3.ErrReadonly) {
+		return err
+	}
+	return fmt.Errorf("%w: %w", eventstore.ErrUnknown, err)
+}
+
+// open opens the connection and checks that it is as durable as was asked for.
+func (w *writer) open() error {
+	o := &w.db.options
+	c, err := connect(o.dial, dsn(w.db.path, "rw", o.BusyTimeout, writerParams...), writerSetup...)
+	if err != nil {
+		return err
+	}
+	w.conn, err = newWriterConn(c)
+	if err != nil {
+		return errors.Join(err, c.Close())
+	}
+	return nil
+}
+
+// drop closes a connection that is not to be trusted; the next transaction opens
+// another one.
+func (w *writer) drop() {
+	_ = w.conn.close() // there is an error already, and it says more
+	w.conn = nil
+}
+
+// close puts the -wal away, if nobody else uses it, and closes the connection. The
+// writer must have stopped.
+func (w *writer) close() error {
+	if w.conn == nil {
+		return nil
+	}
+	// Whatever stays in the -wal is durable there, and read from there by the next one.
+	_ = w.conn.exec("PRAGMA wal_checkpoint(TRUNCATE)")
+	err := w.conn.close()
+	w.conn = nil
+	return err
+}
