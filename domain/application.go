@@ -2,6 +2,7 @@ package domain
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -63,20 +64,22 @@ func cutLast(s string) (before, after string, found bool) {
 	return s[:i], s[i+1:], true
 }
 
-// applications are a group's open ones.
+// applications are a group's open ones, found by ID, by candidate and by who asked.
 type applications struct {
-	submitted int // how many there have been in this incarnation, open or not
-	byID      map[string]*Application
-	byPerson  map[string][]*Application // by candidate, in order of submission
+	submitted   int // how many there have been in this incarnation, open or not
+	byID        map[string]*Application
+	byCandidate index
+	byFrom      index
 }
 
 func (a *applications) open(app *Application) {
 	if a.byID == nil {
-		a.byID, a.byPerson = map[string]*Application{}, map[string][]*Application{}
+		a.byID, a.byCandidate, a.byFrom = map[string]*Application{}, index{}, index{}
 	}
 	a.submitted++
 	a.byID[app.ID] = app
-	a.byPerson[app.Candidate] = append(a.byPerson[app.Candidate], app)
+	a.byCandidate.add(app.Candidate, app)
+	a.byFrom.add(app.From, app)
 }
 
 func (a *applications) close(id string) {
@@ -85,22 +88,26 @@ func (a *applications) close(id string) {
 		return
 	}
 	delete(a.byID, id)
-	left := a.byPerson[app.Candidate][:0]
-	for _, other := range a.byPerson[app.Candidate] {
-		if other != app {
-			left = append(left, other)
-		}
-	}
-	if len(left) == 0 {
-		delete(a.byPerson, app.Candidate)
-		return
-	}
-	a.byPerson[app.Candidate] = left
+	a.byCandidate.remove(app.Candidate, app)
+	a.byFrom.remove(app.From, app)
 }
 
 func (a *applications) closeFor(candidate string) {
-	for _, app := range a.byPerson[candidate] {
-		delete(a.byID, app.ID)
+	for _, app := range slices.Clone(a.byCandidate[candidate]) {
+		a.close(app.ID)
 	}
-	delete(a.byPerson, candidate)
+}
+
+// index holds applications by one of their users, in the order of submission.
+type index map[string][]*Application
+
+func (x index) add(user string, app *Application) { x[user] = append(x[user], app) }
+
+func (x index) remove(user string, app *Application) {
+	left := slices.DeleteFunc(x[user], func(other *Application) bool { return other == app })
+	if len(left) == 0 {
+		delete(x, user)
+		return
+	}
+	x[user] = left
 }

@@ -15,6 +15,12 @@ type GroupProfileChanged struct {
 
 func (GroupProfileChanged) EventName() string { return "group.profile_changed" }
 
+// Empty reports whether nothing changed.
+func (e GroupProfileChanged) Empty() bool {
+	return e.Name == nil && e.Introduction == nil && e.Notification == nil && e.FaceURL == nil &&
+		e.JoinOption == 0 && e.InviteOption == 0 && len(e.Custom) == 0
+}
+
 func (e GroupProfileChanged) evolve(g *Group, _ Meta) {
 	p := &g.profile
 	set(&p.Name, e.Name)

@@ -187,7 +187,7 @@ func (g *Group) Application(id string) (Application, bool) {
 
 // OpenApplication finds the open application of a kind by who asked for whom.
 func (g *Group) OpenApplication(kind ApplicationKind, from, candidate string) (Application, bool) {
-	for _, app := range g.applications.byPerson[candidate] {
+	for _, app := range g.applications.byCandidate[candidate] {
 		if app.Kind == kind && app.From == from {
 			return *app, true
 		}
@@ -195,7 +195,17 @@ func (g *Group) OpenApplication(kind ApplicationKind, from, candidate string) (A
 	return Application{}, false
 }
 
-// OpenApplications yields the open ones in the order of submission.
+// OpenApplicationsFrom lists the open applications of who asked, oldest first.
+func (g *Group) OpenApplicationsFrom(from string) []Application {
+	var open []Application
+	for _, app := range g.applications.byFrom[from] {
+		open = append(open, *app)
+	}
+	return open
+}
+
+// OpenApplications yields the open ones in the order of submission. It sorts: use
+// it where all are wanted anyway.
 func (g *Group) OpenApplications() iter.Seq[Application] {
 	return func(yield func(Application) bool) {
 		number := func(app *Application) int {

@@ -90,11 +90,13 @@ type Commit struct {
 
 // Outcome is the first answer to the command with an ID. Fingerprint identifies
 // what was asked, so that the same ID with other content can be told; Answer is
-// opaque to the store. Bytes are stored as given; none come back as nil.
+// opaque to the store. Both are stored as given. First and Last say where the
+// events of the commit stand, zero if it had none; the store sets them.
 type Outcome struct {
 	CommandID   string
 	Fingerprint []byte
 	Answer      []byte
+	First, Last Position // set by the store
 }
 
 // Result is what became of one commit: its records' places, or why it was not

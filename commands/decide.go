@@ -1,0 +1,211 @@
+package commands
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/grouplog/grouplog/domain"
+	"github.com/grouplog/grouplog/eventstore"
+)
+
+// decide judges one request against the state of its group, applies what is
+// decided to it, and returns what to commit, if anything.
+func (h *Handler) decide(ctx context.Context, r *request) (verdict, *eventstore.Commit) {
+	v := verdict{request: r}
+	group, err := h.load(ctx, r.stream)
+	if err != nil {
+		v.err = err
+		return v, nil
+	}
+	now, err := h.timeOf(r, group)
+	var decision Decision
+	if err == nil {
+		decision, err = Decide(Situation{
+			Policies: h.config.Policies, Actor: r.actor, Now: now, Group: group,
+			GroupsOf: func(userID string) (int, error) { return h.groupsOf(ctx, userID) },
+		}, r.command)
+	}
+	var refusal *domain.Refusal
+	if err != nil && !errors.As(err, &refusal) {
+		v.err = err
+		return v, nil
+	}
+	if refusal == nil {
+		v.receipt = newReceipt(r.command, group, decision)
+	}
+	v.err = err
+	if r.options.dryRun {
+		v.receipt.Planned = decision.Events
+		return v, nil
+	}
+	commit, err := h.commit(r, group, v.receipt, refusal, decision.Events, now)
+	if err != nil {
+		v.receipt, v.err = Receipt{}, err
+		return v, nil
+	}
+	if group != nil && len(decision.Events) > 0 {
+		h.apply(group, decision.Events, domain.Meta{Actor: r.actor, At: now})
+	}
+	return v, commit
+}
+
+// timeOf is when the command happens: now, but never before what has happened to
+// the group; or, for an import, when it says.
+func (h *Handler) timeOf(r *request, group *domain.Group) (time.Time, error) {
+	now := h.config.Clock().UTC().Truncate(time.Microsecond)
+	var last time.Time
+	if group != nil {
+		last = group.LastEventAt()
+	}
+	at := r.options.at
+	switch {
+	case at.IsZero() && now.Before(last):
+		return last, nil
+	case at.IsZero():
+		return now, nil
+	case at.After(now):
+		return at, inTheFuture("the command", at)
+	case at.Before(last):
+		return at, domain.Refuse(domain.CodeInvalidArgument,
+			fmt.Sprintf("the command is of %s, and the group's last event of %s", at.Format(time.RFC3339), last.Format(time.RFC3339)),
+			"import the commands of a group in the order of their times")
+	default:
+		return at, nil
+	}
+}
+
+// load is the group of a stream; nil where the stream is a user's.
+func (h *Handler) load(ctx context.Context, stream string) (*domain.Group, error) {
+	groupID, ok := domain.GroupOf(stream)
+	if !ok {
+		return nil, nil
+	}
+	if group, ok := h.groups.get(groupID); ok {
+		return group, nil
+	}
+	group, err := Load(ctx, h.config.Store, groupID)
+	if err != nil {
+		return nil, err
+	}
+	h.groups.put(group)
+	return group, nil
+}
+
+// Load folds a group from its events in the log.
+func Load(ctx context.Context, store eventstore.Store, groupID string) (*domain.Group, error) {
+	group := domain.NewGroup(groupID)
+	for record, err := range store.ReadStream(ctx, domain.GroupStream(groupID), 0) {
+		if err != nil {
+			return nil, fmt.Errorf("load group %q: %w", groupID, err)
+		}
+		event, err := domain.Decode(record.Type, record.Schema, record.Data)
+		if err != nil {
+			return nil, fmt.Errorf("load group %q: position %d: %w", groupID, record.Position, err)
+		}
+		group.Apply(event, MetaOf(record))
+	}
+	return group, nil
+}
+
+// MetaOf is who recorded an event and when.
+func MetaOf(r eventstore.Record) domain.Meta {
+	return domain.Meta{Actor: domain.Actor{UserID: r.Actor, AppAdmin: r.AppAdmin}, At: r.Time}
+}
+
+func newReceipt(cmd Command, group *domain.Group, d Decision) Receipt {
+	receipt := Receipt{Outcome: d.Outcome, ApplicationID: d.ApplicationID, Users: d.Users, Events: make([]string, len(d.Events))}
+	for i, e := range d.Events {
+		receipt.Events[i] = e.EventName()
+	}
+	if group != nil {
+		receipt.GroupID = group.ID()
+	}
+	return receipt
+}
+
+// commit is what the log gets of a decision; nil where that is nothing.
+func (h *Handler) commit(r *request, group *domain.Group, receipt Receipt, refusal *domain.Refusal, events []domain.Event, now time.Time) (*eventstore.Commit, error) {
+	outcome, err := r.outcome(receipt, refusal)
+	if err != nil {
+		return nil, err
+	}
+	if outcome == nil && len(events) == 0 {
+		return nil, nil
+	}
+	commit := &eventstore.Commit{Stream: r.stream, Outcome: outcome}
+	if group != nil {
+		commit.Expect = eventstore.Exactly(eventstore.Version(group.Version()))
+	}
+	for _, e := range events {
+		name, schema, data, err := domain.Encode(e)
+		if err != nil {
+			return nil, err
+		}
+		commit.Events = append(commit.Events, eventstore.Event{
+			Type: name, Schema: schema, Data: data,
+			Actor: r.actor.UserID, AppAdmin: r.actor.AppAdmin, Time: now, CommandID: r.options.id,
+		})
+	}
+	return commit, nil
+}
+
+// apply folds decided events into the group in memory, ahead of the commit.
+func (h *Handler) apply(group *domain.Group, events []domain.Event, m domain.Meta) {
+	for _, e := range events {
+		if h.quota {
+			countMemberships(h.counts, group, e)
+		}
+		group.Apply(e, m)
+	}
+	h.groups.put(group)
+}
+
+// groupsOf counts the groups of a user as of now: what the read model says of the
+// committed events, and what this batch has decided since.
+func (h *Handler) groupsOf(ctx context.Context, userID string) (int, error) {
+	if h.config.GroupsOf == nil {
+		return 0, nil
+	}
+	committed, err := h.config.GroupsOf(ctx, userID, h.seen)
+	return committed + h.counts[userID], err
+}
+
+// countMemberships adds the memberships that an event begins and subtracts those
+// it ends, given the group before it.
+func countMemberships(counts map[string]int, group *domain.Group, e domain.Event) {
+	switch e := e.(type) {
+	case domain.GroupCreated:
+		countFounders(counts, e)
+	case domain.GroupImported:
+		countFounders(counts, e.GroupCreated)
+	case domain.MemberJoined:
+		counts[e.UserID]++
+	case domain.MemberImported:
+		counts[e.UserID]++
+	case domain.ApplicationAccepted:
+		counts[e.UserID]++
+	case domain.MembersInvited:
+		for _, user := range e.UserIDs {
+			counts[user]++
+		}
+	case domain.MemberLeft:
+		counts[e.UserID]--
+	case domain.MembersKicked:
+		for _, user := range e.UserIDs {
+			counts[user]--
+		}
+	case domain.GroupDismissed, domain.GroupRecycled:
+		for m := range group.Memberships() {
+			counts[m.UserID]--
+		}
+	}
+}
+
+func countFounders(counts map[string]int, e domain.GroupCreated) {
+	counts[e.Owner]++
+	for _, m := range e.Members {
+		counts[m.UserID]++
+	}
+}

@@ -1,0 +1,214 @@
+package commands
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/grouplog/grouplog/domain"
+	"github.com/grouplog/grouplog/eventstore"
+)
+
+// Config is what a handler works with. Store and Policies are required.
+type Config struct {
+	Store    eventstore.Store
+	Policies domain.Policies
+	Clock    func() time.Time // time.Now when nil
+	// Random gives at least 26 characters of printable ASCII that were never given
+	// before, for group IDs. Required.
+	Random func() string
+	// GroupsOf counts the groups that a user is in, as of a position of the log at
+	// least. Required where a policy limits the groups of a user.
+	GroupsOf func(ctx context.Context, userID string, asOf eventstore.Position) (int, error)
+	// CacheMembers bounds the groups kept in memory, by their members together.
+	// DefaultCacheMembers when 0.
+	CacheMembers int
+	// QueueLength bounds the commands that wait; more block their callers.
+	// DefaultQueueLength when 0.
+	QueueLength int
+	Logger      *slog.Logger // discards when nil
+}
+
+// Defaults of Config.
+const (
+	DefaultCacheMembers = 2_000_000
+	DefaultQueueLength  = 4_096
+)
+
+// Limits of the handler.
+const (
+	maxBatch    = 512 // commands committed together
+	maxAttempts = 64  // at one command, while other processes are faster
+)
+
+// Handler carries out commands: it loads the group, decides, appends, and where
+// another process was faster tries again.
+//
+// One goroutine decides all commands, one after the other, against groups kept in
+// memory, and commits those that have queued up while the last commit was under
+// way together, in one durable transaction. A command is answered when its
+// transaction is durable. What one command comes to never affects another, but
+// for the order in which they take effect; if a commit fails, every command in it
+// is answered with the error, and memory is as the log says.
+//
+// A Handler may be used from any number of goroutines, and several handlers, in
+// one process or several, may share a log.
+type Handler struct {
+	config Config
+	quota  bool // some policy limits the groups of a user
+
+	closing sync.RWMutex // held for reading while a command is queued
+	closed  bool
+	queue   chan *request
+	done    chan struct{}
+
+	position atomic.Uint64 // of the newest event that a caller was told of
+
+	// What follows belongs to the writer's goroutine.
+	groups *cache
+	seen   eventstore.Position // the log up to here is in the cached groups
+	counts map[string]int      // groups entered less groups left by the batch's events, by user
+}
+
+// NewHandler starts a handler. Close stops it; the store stays open.
+func NewHandler(ctx context.Context, config Config) (*Handler, error) {
+	if config.Clock == nil {
+		config.Clock = time.Now
+	}
+	if config.CacheMembers == 0 {
+		config.CacheMembers = DefaultCacheMembers
+	}
+	if config.QueueLength == 0 {
+		config.QueueLength = DefaultQueueLength
+	}
+	if config.Logger == nil {
+		config.Logger = slog.New(slog.DiscardHandler)
+	}
+	head, err := config.Store.Head(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("find the head of the log: %w", err)
+	}
+	h := &Handler{
+		config: config,
+		queue:  make(chan *request, config.QueueLength),
+		done:   make(chan struct{}),
+		groups: newCache(config.CacheMembers),
+		seen:   head,
+		counts: map[string]int{},
+	}
+	for _, policy := range config.Policies {
+		h.quota = h.quota || policy.Limits.GroupsPerUser > 0
+	}
+	if h.quota && config.GroupsOf == nil {
+		return nil, fmt.Errorf("%w: a policy limits the groups of a user, and nothing counts them", ErrMisuse)
+	}
+	h.position.Store(uint64(head))
+	go h.run()
+	return h, nil
+}
+
+// Do carries out one command and returns when what it came to is durable. The
+// error is a *domain.Refusal where a rule forbids it. The context is honoured
+// while the command waits for its turn, and not after.
+func (h *Handler) Do(ctx context.Context, as domain.Actor, cmd Command, opts ...Option) (Receipt, error) {
+	future, err := h.Submit(ctx, as, cmd, opts...)
+	if err != nil {
+		return Receipt{}, err
+	}
+	return future.Wait(ctx)
+}
+
+// Submit queues a command and returns as soon as it stands in line: commands
+// submitted one after the other by one goroutine take effect in that order. It
+// blocks while the queue is full.
+func (h *Handler) Submit(ctx context.Context, as domain.Actor, cmd Command, opts ...Option) (*Future, error) {
+	r, err := h.newRequest(ctx, as, cmd, opts)
+	if err != nil {
+		return nil, err
+	}
+	h.closing.RLock()
+	defer h.closing.RUnlock()
+	if h.closed {
+		return nil, ErrClosed
+	}
+	if len(r.answer) > 0 {
+		return &Future{r}, nil
+	}
+	select {
+	case h.queue <- r:
+		return &Future{r}, nil
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	}
+}
+
+// newRequest prepares a command for the writer, as far as that can be done beside
+// it. A command whose ID has an answer comes back answered.
+func (h *Handler) newRequest(ctx context.Context, as domain.Actor, cmd Command, opts []Option) (*request, error) {
+	if cmd == nil {
+		return nil, fmt.Errorf("%w: there is no command", ErrMisuse)
+	}
+	if err := context.Cause(ctx); err != nil {
+		return nil, err
+	}
+	r := &request{actor: as, answer: make(chan answer, 1)}
+	for _, apply := range opts {
+		apply(&r.options)
+	}
+	if !r.options.at.IsZero() {
+		r.options.at = r.options.at.UTC().Truncate(time.Microsecond)
+	}
+	if r.options.id != "" {
+		if err := checkID(r.options.id); err != nil {
+			return nil, err
+		}
+		var err error
+		if r.fingerprint, err = fingerprint(as, r.options.at, cmd); err != nil {
+			return nil, err
+		}
+		first, found, err := h.config.Store.Outcome(ctx, r.options.id)
+		if err != nil {
+			return nil, fmt.Errorf("look up command %q: %w", r.options.id, err)
+		}
+		if found {
+			r.reply(r.repeat(first))
+		}
+	}
+	if c, ok := cmd.(identified); ok {
+		cmd = c.assign(h.config.Policies, h.config.Random)
+	}
+	r.command, r.stream = cmd, cmd.stream(as)
+	return r, nil
+}
+
+func checkID(id string) error {
+	if len(id) > MaxID {
+		return fmt.Errorf("%w: a command ID has at most %d bytes, and this has %d", ErrMisuse, MaxID, len(id))
+	}
+	for i := range len(id) {
+		if id[i] < 0x20 || id[i] > 0x7e {
+			return fmt.Errorf("%w: a command ID is printable ASCII, and %q is not", ErrMisuse, id)
+		}
+	}
+	return nil
+}
+
+// Position is that of the newest event of which any caller has been told. A read
+// model that has come this far shows every caller their own writes.
+func (h *Handler) Position() eventstore.Position { return eventstore.Position(h.position.Load()) }
+
+// Close carries out the commands that are queued, refuses others with ErrClosed,
+// and returns when the last one is answered. Calling it again does nothing.
+func (h *Handler) Close() error {
+	h.closing.Lock()
+	if !h.closed {
+		h.closed = true
+		close(h.queue)
+	}
+	h.closing.Unlock()
+	<-h.done
+	return nil
+}
