@@ -1,0 +1,193 @@
+package projections
+
+import (
+	"context"
+	"crypto/sha256"
+	"database/sql"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/grouplog/grouplog/eventstore"
+)
+
+// What a views file keeps about itself, beside the projections' own tables.
+const bookkeeping = `
+CREATE TABLE projection_file (
+	one    INTEGER PRIMARY KEY CHECK (one = 1),
+	log_id TEXT NOT NULL
+) STRICT;
+CREATE TABLE projection_checkpoints (
+	name     TEXT PRIMARY KEY,
+	version  INTEGER NOT NULL,
+	epoch    INTEGER NOT NULL,
+	position INTEGER NOT NULL,
+	record   BLOB NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE TABLE projection_tables (
+	name       TEXT PRIMARY KEY,
+	projection TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+`
+
+// checkpoint says up to where a projection's rows go.
+type checkpoint struct {
+	version  int
+	epoch    int64 // changes whenever the rows were replaced as a whole
+	position eventstore.Position
+	record   []byte // the fingerprint of the record at position; empty at zero
+}
+
+// fingerprint tells one record from another: SHA-256 over all of its fields, each
+// with its length, so that no two records share the bytes.
+func fingerprint(r *eventstore.Record) []byte {
+	buf := make([]byte, 0, 256+len(r.Data))
+	number := func(n uint64) { buf = binary.BigEndian.AppendUint64(buf, n) }
+	text := func(s string) { number(uint64(len(s))); buf = append(buf, s...) }
+	number(uint64(r.Position))
+	number(uint64(r.Version))
+	number(uint64(r.Schema))
+	number(uint64(r.Time.UnixMicro()))
+	if r.AppAdmin {
+		number(1)
+	} else {
+		number(0)
+	}
+	text(r.Stream)
+	text(r.Type)
+	text(r.Actor)
+	text(r.CommandID)
+	text(string(r.Data))
+	sum := sha256.Sum256(buf)
+	return sum[:]
+}
+
+// create makes the bookkeeping in a file that has none, and refuses the views of
+// another log. Another process may be doing the same.
+func (w *writer) create(ctx context.Context, at place, logID string) error {
+	return w.transact(ctx, func() error {
+		var tables int
+		if err := w.queryRow("SELECT count(*) FROM sqlite_master WHERE name = 'projection_file'").Scan(&tables); err != nil {
+			return err
+		}
+		if tables == 0 {
+			stamp := fmt.Sprintf("PRAGMA application_id = %d; PRAGMA user_version = %d;", applicationID, fileFormat)
+			if err := w.script(stamp + bookkeeping); err != nil {
+				return err
+			}
+			return w.exec("INSERT INTO projection_file (one, log_id) VALUES (1, ?)", logID)
+		}
+		var stored string
+		if err := w.queryRow("SELECT log_id FROM projection_file").Scan(&stored); err != nil {
+			return err
+		}
+		if stored != logID {
+			return fmt.Errorf("open views %s: %w: they were made from log %s, and this is log %s; delete the file or give another path",
+				at, ErrOtherLog, stored, logID)
+		}
+		return nil
+	})
+}
+
+// checkpoint reads where a projection is; found is false if the file does not know
+// it.
+func (w *writer) checkpoint(name string) (c checkpoint, found bool, err error) {
+	err = w.queryRow("SELECT version, epoch, position, record FROM projection_checkpoints WHERE name = ?", name).
+		Scan(&c.version, &c.epoch, &c.position, &c.record)
+	if errors.Is(err, sql.ErrNoRows) {
+		return checkpoint{}, false, nil
+	}
+	return c, err == nil, err
+}
+
+// install creates a projection's tables, empty, and its checkpoint before the first
+// record. The epoch is newer than any that the projection had.
+func (w *writer) install(p Projection, epoch int64) error {
+	before, err := w.objects()
+	if err != nil {
+		return err
+	}
+	if err := w.script(p.Schema()); err != nil {
+		return fmt.Errorf("create the tables of projection %s: %w", p.Name(), err)
+	}
+	after, err := w.objects()
+	if err != nil {
+		return err
+	}
+	for name, kind := range after {
+		if before[name] != "" {
+			continue
+		}
+		if kind != "table" && kind != "index" || strings.HasPrefix(name, "projection_") {
+			return fmt.Errorf("the schema of projection %s creates the %s %s: only tables and indexes, not named projection_…", p.Name(), kind, name)
+		}
+		if kind == "table" {
+			if err := w.exec("INSERT INTO projection_tables (name, projection) VALUES (?, ?)", name, p.Name()); err != nil {
+				return err
+			}
+		}
+	}
+	return w.exec(`INSERT INTO projection_checkpoints (name, version, epoch, position, record) VALUES (?, ?, ?, 0, x'')
+		ON CONFLICT (name) DO UPDATE SET version = excluded.version, epoch = excluded.epoch, position = 0, record = x''`,
+		p.Name(), p.Version(), epoch)
+}
+
+// uninstall drops a projection's tables.
+func (w *writer) uninstall(name string) error {
+	tables, err := w.tables("main", name)
+	if err != nil {
+		return err
+	}
+	for _, table := range tables {
+		if err := w.script("DROP TABLE " + quote(table)); err != nil {
+			return err
+		}
+	}
+	return w.exec("DELETE FROM projection_tables WHERE projection = ?", name)
+}
+
+// objects are what the schema holds, by name, with their kinds. Indexes that SQLite
+// made for itself are left out.
+func (w *writer) objects() (map[string]string, error) {
+	rows, err := w.query("SELECT name, type FROM sqlite_master WHERE name NOT LIKE 'sqlite\\_%' ESCAPE '\\'")
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	objects := map[string]string{}
+	for rows.Next() {
+		var name, kind string
+		if err := rows.Scan(&name, &kind); err != nil {
+			return nil, err
+		}
+		objects[name] = kind
+	}
+	return objects, rows.Err()
+}
+
+// tables lists a projection's tables in a schema of the connection, by name.
+func (w *writer) tables(schema, projection string) ([]string, error) {
+	rows, err := w.query("SELECT name FROM "+schema+".projection_tables WHERE projection = ? ORDER BY name", projection)
+	if err != nil {
+		return nil, err
+	}
+	return texts(rows)
+}
+
+// texts reads rows of one text column, and closes them.
+func texts(rows *sql.Rows) ([]string, error) {
+	defer rows.Close()
+	var all []string
+	for rows.Next() {
+		var text string
+		if err := rows.Scan(&text); err != nil {
+			return nil, err
+		}
+		all = append(all, text)
+	}
+	return all, rows.Err()
+}
+
+// quote makes any text an SQL identifier.
+func quote(name string) string { return `"` + strings.ReplaceAll(name, `"`, `""`) + `"` }

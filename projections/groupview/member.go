@@ -1,0 +1,176 @@
+package groupview
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"iter"
+	"time"
+
+	"github.com/grouplog/grouplog/domain"
+)
+
+// Member is somebody's membership in a live group.
+type Member struct {
+	UserID     string            `json:"userID"`
+	Role       domain.Role       `json:"role"`
+	JoinedAt   time.Time         `json:"joinedAt"`
+	NameCard   string            `json:"nameCard,omitempty"`
+	Custom     map[string]string `json:"custom,omitempty"`
+	MutedUntil time.Time         `json:"mutedUntil,omitzero"` // may have passed
+}
+
+// MemberFilter says which members to list. The zero value is all of them.
+type MemberFilter struct {
+	Role domain.Role // exactly this one; zero: any
+}
+
+// MemberPage is a part of a group's member list.
+type MemberPage struct {
+	Members []Member `json:"members"`
+	Next    string   `json:"next,omitempty"` // the cursor of the next page; empty on the last
+}
+
+// memberPage is how many members an iterator reads at once.
+const memberPage = 500
+
+// Members lists the members of a group's newest incarnation in the order of joining.
+// A dismissed group has none; an unknown one gives ErrNotFound.
+func (q *Queries) Members(ctx context.Context, groupID string, filter MemberFilter) iter.Seq2[Member, error] {
+	return paged(func(after string) ([]Member, string, error) {
+		page, err := q.MemberPage(ctx, groupID, filter, after, memberPage)
+		return page.Members, page.Next, err
+	})
+}
+
+// MemberPage lists at most limit members (DefaultLimit for zero, MaxLimit at most)
+// after a cursor; the empty one is before the first member. A cursor belongs to one
+// incarnation of the group: after its end there are no more pages.
+func (q *Queries) MemberPage(ctx context.Context, groupID string, filter MemberFilter, after string, limit int) (MemberPage, error) {
+	page := MemberPage{Members: []Member{}}
+	limit = limited(limit)
+	err := q.views.Read(ctx, func(tx *sql.Tx) error {
+		gid, seq, err := memberCursor(ctx, tx, groupID, after)
+		if err != nil {
+			return err
+		}
+		rows, err := tx.QueryContext(ctx, membersQuery(filter), gid, seq, limit+1, int(filter.Role))
+		return scanAll(rows, err, func(rows *sql.Rows) error {
+			if len(page.Members) == limit {
+				page.Next = cursor('m', gid, seq)
+				return nil
+			}
+			var m Member
+			err := scanMember(rows, &seq, &m)
+			page.Members = append(page.Members, m)
+			return err
+		})
+	})
+	if err != nil {
+		return MemberPage{}, fmt.Errorf("members: %w", err)
+	}
+	return page, nil
+}
+
+// memberCursor is where a page begins: after the member seq of group gid.
+func memberCursor(ctx context.Context, tx *sql.Tx, groupID, after string) (gid, seq int64, err error) {
+	if after == "" {
+		gid, _, err = newest(ctx, tx, groupID)
+		return gid, -1, err
+	}
+	if err := parseCursor('m', after, &gid, &seq); err != nil {
+		return 0, 0, err
+	}
+	var id string
+	err = tx.QueryRowContext(ctx, "SELECT id FROM groups WHERE gid = ?", gid).Scan(&id)
+	if errors.Is(err, sql.ErrNoRows) || err == nil && id != groupID {
+		return 0, 0, fmt.Errorf("%w %q: it is not of group %q", ErrCursor, after, groupID)
+	}
+	return gid, seq, err
+}
+
+const selectMember = `SELECT m.seq, u.id, m.role, m.joined_at, m.name_card, m.custom, m.muted_until
+	FROM members m CROSS JOIN users u ON u.uid = m.uid`
+
+// membersQuery is the text for a filter: three, for three ways to find the rows. The
+// fourth parameter is used by those that ask for a role.
+func membersQuery(filter MemberFilter) string {
+	const page = " WHERE m.gid = ?1 AND m.seq > ?2"
+	switch {
+	case filter.Role == domain.NotMember:
+		return selectMember + page + " AND ?4 = 0 ORDER BY m.seq LIMIT ?3"
+	case filter.Role >= domain.Admin: // few among many: they have an index
+		return selectMember + page + " AND m.role = ?4 AND m.role >= 300 ORDER BY m.seq LIMIT ?3"
+	default:
+		return selectMember + page + " AND m.role = ?4 ORDER BY m.seq LIMIT ?3"
+	}
+}
+
+func scanMember(row interface{ Scan(...any) error }, seq *int64, m *Member) error {
+	var (
+		custom               string
+		joinedAt, mutedUntil int64
+	)
+	if err := row.Scan(seq, &m.UserID, &m.Role, &joinedAt, &m.NameCard, &custom, &mutedUntil); err != nil {
+		return err
+	}
+	m.JoinedAt, m.MutedUntil = clock(joinedAt), clock(mutedUntil)
+	var err error
+	m.Custom, err = object(custom)
+	return err
+}
+
+// Member finds a user's membership in a group's newest incarnation. Both an unknown
+// group and a user who is not a member give ErrNotFound.
+func (q *Queries) Member(ctx context.Context, groupID, userID string) (Member, error) {
+	var m Member
+	err := q.views.Read(ctx, func(tx *sql.Tx) error {
+		gid, _, err := newest(ctx, tx, groupID)
+		if err != nil {
+			return err
+		}
+		var seq int64
+		err = scanMember(tx.QueryRowContext(ctx, `SELECT m.seq, u.id, m.role, m.joined_at, m.name_card, m.custom, m.muted_until
+			FROM users u CROSS JOIN members m ON m.uid = u.uid WHERE u.id = ? AND m.gid = ?`, userID, gid), &seq, &m)
+		if errors.Is(err, sql.ErrNoRows) {
+			return notFound("%q is not a member of group %q", userID, groupID)
+		}
+		return err
+	})
+	if err != nil {
+		return Member{}, fmt.Errorf("member: %w", err)
+	}
+	return m, nil
+}
+
+// Ban keeps somebody out of a live group.
+type Ban struct {
+	UserID string    `json:"userID"`
+	Until  time.Time `json:"until"` // may have passed
+}
+
+// Bans lists the bans of a group's newest incarnation, by the order in which users
+// were first seen. It reads them at once: bans are few.
+func (q *Queries) Bans(ctx context.Context, groupID string) ([]Ban, error) {
+	bans := []Ban{}
+	err := q.views.Read(ctx, func(tx *sql.Tx) error {
+		gid, _, err := newest(ctx, tx, groupID)
+		if err != nil {
+			return err
+		}
+		rows, err := tx.QueryContext(ctx, "SELECT u.id, b.until FROM bans b CROSS JOIN users u ON u.uid = b.uid WHERE b.gid = ? ORDER BY b.uid", gid)
+		return scanAll(rows, err, func(rows *sql.Rows) error {
+			var b Ban
+			var until int64
+			err := rows.Scan(&b.UserID, &until)
+			b.Until = clock(until)
+			bans = append(bans, b)
+			return err
+		})
+	})
+	if err != nil {
+		return nil, fmt.Errorf("bans: %w", err)
+	}
+	return bans, nil
+}

@@ -1,0 +1,157 @@
+package groupview
+
+import (
+	"database/sql"
+	"errors"
+	"fmt"
+
+	"github.com/grouplog/grouplog/projections"
+)
+
+// keptRows is how many rows may stay in memory from one page to the next: some tens
+// of megabytes.
+const keptRows = 1 << 18
+
+// rows are those rows of the tables that are in memory: what the page at hand changes,
+// and what earlier pages left. Events change rows in memory, and flush writes each
+// changed row once. A row that is not here is read when an event needs it, unless it
+// is known that there is none.
+type rows struct {
+	tx *projections.Tx
+
+	// whole: every user and every group there is, is here, because the tables were
+	// empty when this began. What is missing does not exist, and need not be asked for.
+	whole            bool
+	lastUID, lastGID int64
+	users            map[string]*user
+	groups           map[string]*group // the newest incarnation, by group ID
+
+	changed struct {
+		users        []*user
+		groups       []*group
+		members      []*member
+		applications []*application
+	}
+	kept int // rows in memory
+}
+
+// begin starts a page.
+func (r *rows) begin(tx *projections.Tx) error {
+	r.tx = tx
+	if r.users != nil {
+		return nil
+	}
+	err := tx.QueryRow("SELECT (SELECT coalesce(max(uid), 0) FROM users), (SELECT coalesce(max(gid), 0) FROM groups)").
+		Scan(&r.lastUID, &r.lastGID)
+	if err != nil {
+		return err
+	}
+	r.forget()
+	r.whole = r.lastUID == 0 && r.lastGID == 0
+	return nil
+}
+
+// end writes what the page changed, and keeps the rows for the next one unless they
+// have become too many.
+func (r *rows) end() error {
+	if err := r.flush(); err != nil {
+		return err
+	}
+	if r.kept > keptRows {
+		r.forget()
+	}
+	return nil
+}
+
+// forget drops all rows from memory. Nothing may be unwritten.
+func (r *rows) forget() {
+	r.users, r.groups = map[string]*user{}, map[string]*group{}
+	r.whole, r.kept = false, 0
+}
+
+// flush writes every changed row once.
+func (r *rows) flush() error {
+	for _, u := range r.changed.users {
+		if err := u.write(r.tx); err != nil {
+			return fmt.Errorf("write user %q: %w", u.id, err)
+		}
+	}
+	for _, g := range r.changed.groups {
+		if err := g.write(r.tx); err != nil {
+			return fmt.Errorf("write group %q: %w", g.id, err)
+		}
+	}
+	for _, m := range r.changed.members {
+		if err := m.write(r.tx); err != nil {
+			return fmt.Errorf("write member %d of group %d: %w", m.seq, m.gid, err)
+		}
+	}
+	for _, a := range r.changed.applications {
+		if err := a.write(r.tx); err != nil {
+			return fmt.Errorf("write application %d to group %d: %w", a.n, a.group.gid, err)
+		}
+	}
+	c := &r.changed
+	c.users, c.groups = emptied(c.users), emptied(c.groups)
+	c.members, c.applications = emptied(c.members), emptied(c.applications)
+	return nil
+}
+
+// user is a row of users.
+type user struct {
+	uid          int64
+	id           string
+	liveGroups   int
+	readPosition uint64
+	readAt       int64
+
+	stored, changed bool
+}
+
+// user finds the row of a user, or makes it: whoever is named has one.
+func (r *rows) user(id string) (*user, error) {
+	if u, ok := r.users[id]; ok {
+		return u, nil
+	}
+	u := &user{id: id}
+	if !r.whole {
+		err := r.tx.QueryRow("SELECT uid, live_groups, read_position, read_at FROM users WHERE id = ?", id).
+			Scan(&u.uid, &u.liveGroups, &u.readPosition, &u.readAt)
+		if err != nil && !errors.Is(err, sql.ErrNoRows) {
+			return nil, err
+		}
+		u.stored = err == nil
+	}
+	if !u.stored {
+		r.lastUID++
+		u.uid = r.lastUID
+		r.touchUser(u)
+	}
+	r.users[id] = u
+	r.kept++
+	return u, nil
+}
+
+func (r *rows) touchUser(u *user) {
+	if !u.changed {
+		u.changed = true
+		r.changed.users = append(r.changed.users, u)
+	}
+}
+
+func (u *user) write(tx *projections.Tx) error {
+	u.changed = false
+	if u.stored {
+		return tx.Exec("UPDATE users SET live_groups = ?, read_position = ?, read_at = ? WHERE uid = ?",
+			u.liveGroups, u.readPosition, u.readAt, u.uid)
+	}
+	u.stored = true
+	return tx.Exec("INSERT INTO users (uid, id, live_groups, read_position, read_at) VALUES (?, ?, ?, ?, ?)",
+		u.uid, u.id, u.liveGroups, u.readPosition, u.readAt)
+}
+
+// emptied is a list ready to be filled again, which holds on to nothing.
+func emptied[T any](list []*T) []*T {
+	clear(list)
+	return list[:0]
+}

@@ -1,0 +1,62 @@
+package groupview
+
+import (
+	"context"
+	_ "embed"
+	"fmt"
+	"time"
+
+	"github.com/grouplog/grouplog/projections"
+)
+
+//go:embed schema.sql
+var schema string
+
+// View is the projection that makes the rows. It holds nothing and may be given to
+// any number of views files.
+type View struct{}
+
+var _ projections.Projection = (*View)(nil)
+
+// New returns the projection.
+func New() *View { return &View{} }
+
+// Name identifies the projection in views files.
+func (*View) Name() string { return "groupview" }
+
+// Version is that of the rows.
+func (*View) Version() int { return 1 }
+
+// Schema creates the tables.
+func (*View) Schema() string { return schema }
+
+// Apply brings a page of events into the rows. Each row that the page changes is
+// written once, however many of its events do.
+func (*View) Apply(_ context.Context, tx *projections.Tx, events []projections.Event) error {
+	r := tx.Memo(func() any { return new(rows) }).(*rows)
+	if err := r.begin(tx); err != nil {
+		return err
+	}
+	for i := range events {
+		if err := r.apply(&events[i]); err != nil {
+			return fmt.Errorf("position %d (%s of %s): %w", events[i].Position, events[i].Type, events[i].Stream, err)
+		}
+	}
+	return r.end()
+}
+
+// micros is a time as it is stored.
+func micros(t time.Time) int64 {
+	if t.IsZero() {
+		return 0
+	}
+	return t.UnixMicro()
+}
+
+// clock is a stored time.
+func clock(micros int64) time.Time {
+	if micros == 0 {
+		return time.Time{}
+	}
+	return time.UnixMicro(micros).UTC()
+}

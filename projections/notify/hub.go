@@ -1,0 +1,294 @@
+package notify
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/grouplog/grouplog/domain"
+	"github.com/grouplog/grouplog/eventstore"
+)
+
+// DefaultPoll is how often a hub looks for events that another process appended.
+const DefaultPoll = 250 * time.Millisecond
+
+// Options change a hub. The zero value is good.
+type Options struct {
+	Poll   time.Duration // DefaultPoll when 0
+	Logger *slog.Logger  // discards when nil
+}
+
+// Hub tells live listeners what happens, in the order of the log: one goroutine
+// follows the log and derives, and each listener is called by a goroutine of its
+// own, so that a slow one delays nobody else. What a slow listener has not been
+// told yet waits in memory, up to Backlog notifications; beyond that it waits in
+// the log, and is derived again when the listener comes to it. Nothing is dropped.
+//
+// A Hub may be used from any number of goroutines.
+type Hub struct {
+	log      eventstore.Store
+	policies domain.Policies
+	logger   *slog.Logger
+	poll     time.Duration
+
+	ctx    context.Context // ends with the hub
+	cancel context.CancelFunc
+	done   chan struct{}
+
+	mu        sync.Mutex
+	moved     *sync.Cond // of mu: position or err has changed
+	users     map[string][]*subscription
+	listeners int
+	position  eventstore.Position // everything up to here has been offered
+	err       error               // why the hub has stopped telling
+	kick      chan struct{}       // look at the log now
+}
+
+// NewHub starts a hub at the head of the log.
+func NewHub(ctx context.Context, log eventstore.Store, policies domain.Policies, opts Options) (*Hub, error) {
+	head, err := log.Head(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("find the head of the log: %w", err)
+	}
+	if opts.Poll <= 0 {
+		opts.Poll = DefaultPoll
+	}
+	if opts.Logger == nil {
+		opts.Logger = slog.New(slog.DiscardHandler)
+	}
+	h := &Hub{
+		log: log, policies: policies, logger: opts.Logger, poll: opts.Poll,
+		users: map[string][]*subscription{}, position: head,
+		done: make(chan struct{}), kick: make(chan struct{}, 1),
+	}
+	h.moved = sync.NewCond(&h.mu)
+	h.ctx, h.cancel = context.WithCancel(context.WithoutCancel(ctx))
+	go h.run()
+	return h, nil
+}
+
+// Add has the listener called for everything that the user is told after the given
+// position of the log. Adding a listener that the user has already does not double
+// it: the function returned removes the one there is.
+//
+// The function returned may be called at any time and more than once. When it has
+// returned, the listener is not called again.
+func (h *Hub) Add(userID string, l Listener, after eventstore.Position) (remove func()) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for _, s := range h.users[userID] {
+		if s.listener.identity() == l.identity() {
+			return func() { h.remove(s) }
+		}
+	}
+	if h.err != nil || h.ctx.Err() != nil {
+		return func() {}
+	}
+	s := newSubscription(h, userID, l, after)
+	if after < h.position {
+		// What lies between has been offered to the others already.
+		s.mu.Lock()
+		s.lagging = true
+		s.wake.Broadcast()
+		s.mu.Unlock()
+	}
+	h.users[userID] = append(h.users[userID], s)
+	h.listeners++
+	return func() { h.remove(s) }
+}
+
+func (h *Hub) remove(s *subscription) {
+	h.mu.Lock()
+	left := h.users[s.user][:0:0]
+	for _, other := range h.users[s.user] {
+		if other != s {
+			left = append(left, other)
+		}
+	}
+	h.listeners -= len(h.users[s.user]) - len(left)
+	h.users[s.user] = left
+	if len(left) == 0 {
+		delete(h.users, s.user)
+	}
+	h.mu.Unlock()
+	s.remove()
+}
+
+// run follows the log until the hub is closed or the log cannot be read.
+func (h *Hub) run() {
+	defer close(h.done)
+	d := newDeriver(h.log, h.policies)
+	ticker := time.NewTicker(h.poll)
+	defer ticker.Stop()
+	for {
+		changed := h.log.Changed()
+		if err := h.follow(d); err != nil {
+			h.failed(err)
+			return
+		}
+		select {
+		case <-changed:
+		case <-ticker.C:
+		case <-h.kick:
+		case <-h.ctx.Done():
+			return
+		}
+	}
+}
+
+// follow offers everything up to the head of the log.
+func (h *Hub) follow(d *deriver) error {
+	h.mu.Lock()
+	after, idle := h.position, h.listeners == 0
+	h.mu.Unlock()
+	head, err := h.log.Head(h.ctx)
+	if err != nil {
+		return err
+	}
+	if idle {
+		return h.skip(after, head)
+	}
+	if head == after {
+		return nil
+	}
+	for record, err := range h.log.ReadAll(h.ctx, after) {
+		if err != nil {
+			return err
+		}
+		if err := h.offer(d, record); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// skip passes over what nobody is there to hear, unless somebody has come
+// meanwhile.
+func (h *Hub) skip(from, to eventstore.Position) error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.listeners == 0 && h.position == from {
+		h.position = to
+		h.moved.Broadcast()
+		return nil
+	}
+	select {
+	case h.kick <- struct{}{}:
+	default:
+	}
+	return nil
+}
+
+// offer derives one record's notifications for the listeners that there are.
+func (h *Hub) offer(d *deriver, record eventstore.Record) error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	err := d.step(h.ctx, record, func(n Notification, a Audience) {
+		if len(h.users) < a.Size() {
+			for user, subscriptions := range h.users {
+				if a.Has(user) {
+					offerAll(subscriptions, n)
+				}
+			}
+			return
+		}
+		for user := range a.Users() {
+			offerAll(h.users[user], n)
+		}
+	})
+	if err == nil {
+		h.position = record.Position
+		h.moved.Broadcast()
+	}
+	return err
+}
+
+func offerAll(subscriptions []*subscription, n Notification) {
+	for _, s := range subscriptions {
+		s.offer(n)
+	}
+}
+
+// rejoin puts a lagging subscription back among those served from memory, if it
+// has come as far as the hub.
+func (h *Hub) rejoin(s *subscription, reached eventstore.Position) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if reached < h.position {
+		return false
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.lagging = false
+	s.wake.Broadcast()
+	return true
+}
+
+// failed stops the hub: it cannot tell what it cannot read.
+func (h *Hub) failed(err error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.ctx.Err() != nil || h.err != nil {
+		return
+	}
+	h.err = fmt.Errorf("listeners are not told any more: %w", err)
+	h.logger.Error("listeners are not told any more", "error", err)
+	h.moved.Broadcast()
+}
+
+// Err is why listeners are not told any more; nil while they are.
+func (h *Hub) Err() error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.err
+}
+
+// WaitFor returns when every listener has been told everything up to a position of
+// the log, or with the context's or the hub's error.
+func (h *Hub) WaitFor(ctx context.Context, position eventstore.Position) error {
+	stop := context.AfterFunc(ctx, func() {
+		h.mu.Lock()
+		defer h.mu.Unlock()
+		h.moved.Broadcast()
+	})
+	defer stop()
+	h.mu.Lock()
+	for h.position < position && h.err == nil && ctx.Err() == nil && h.ctx.Err() == nil {
+		h.moved.Wait()
+	}
+	err := errors.Join(h.err, context.Cause(ctx))
+	var all []*subscription
+	for _, subscriptions := range h.users {
+		all = append(all, subscriptions...)
+	}
+	h.mu.Unlock()
+	for i := 0; err == nil && i < len(all); i++ {
+		err = all[i].drain(ctx)
+	}
+	return err
+}
+
+// Close stops telling. What has not been told is not told by this hub any more;
+// use WaitFor first to have it told. A listener that is being called is waited for.
+func (h *Hub) Close() error {
+	h.cancel()
+	<-h.done
+	h.mu.Lock()
+	var all []*subscription
+	for _, subscriptions := range h.users {
+		all = append(all, subscriptions...)
+	}
+	h.users, h.listeners = map[string][]*subscription{}, 0
+	h.moved.Broadcast()
+	h.mu.Unlock()
+	for _, s := range all {
+		s.remove()
+		if goroutineID() != s.caller {
+			<-s.finished
+		}
+	}
+	return nil
+}

@@ -1,0 +1,130 @@
+package projections
+
+import (
+	"context"
+	"fmt"
+	"iter"
+
+	"github.com/grouplog/grouplog/domain"
+	"github.com/grouplog/grouplog/eventstore"
+)
+
+// Projection derives rows from events. Its name, its version and the names of its
+// tables are on disk.
+//
+// A projection must be deterministic: the rows after an event depend on the events
+// up to it and on nothing else. No clock, no randomness, no order of a map, no
+// setting that may be another one tomorrow; and not on how the events are cut into
+// pages either. Views.Rebuild and Views.Compare rest on it.
+type Projection interface {
+	// Name identifies the projection in the views file, for ever.
+	Name() string
+
+	// Version is that of the rows' shape and meaning, from 1. Rows of another version
+	// are dropped and come back from the log: raise it whenever Schema or Apply changes.
+	Version() int
+
+	// Schema is the SQL that creates the projection's tables and indexes, and nothing
+	// else. The names must not begin with "projection_" or "sqlite_", nor be another
+	// projection's.
+	Schema() string
+
+	// Apply turns events into rows, in the transaction that also moves the checkpoint.
+	// Events come in the order of the log, without gaps, every one once, in pages of
+	// any size; there is at least one. An error rolls the page back and stops the
+	// runner, so it is for what cannot be: an event that does not matter to the
+	// projection is passed over, not refused.
+	//
+	// Apply is called by one goroutine at a time for one file, but for several files
+	// at once while a rebuild runs: what it remembers from page to page belongs into
+	// Tx.Memo, not into the projection.
+	Apply(ctx context.Context, tx *Tx, events []Event) error
+}
+
+// Event is a record of the log with what it says.
+type Event struct {
+	eventstore.Record
+	Fact domain.Event
+}
+
+// Meta is who recorded the event and when, as domain.Group.Apply wants it.
+func (e *Event) Meta() domain.Meta {
+	return domain.Meta{Actor: domain.Actor{UserID: e.Actor, AppAdmin: e.AppAdmin}, At: e.Time}
+}
+
+// Decode reads what a record says. A record that cannot be read stops whoever
+// follows the log: rows without it would be wrong from there on.
+func Decode(r eventstore.Record) (Event, error) {
+	fact, err := domain.Decode(r.Type, r.Schema, r.Data)
+	if err != nil {
+		return Event{}, fmt.Errorf("record at position %d of the log (stream %q) cannot be read: %w", r.Position, r.Stream, err)
+	}
+	return Event{Record: r, Fact: fact}, nil
+}
+
+// pages yields the log after a position, decoded, in pages of at most size events.
+// The sequence ends after the first error. The pages are the receiver's to keep.
+func pages(ctx context.Context, log eventstore.Store, after eventstore.Position, size int) iter.Seq2[[]Event, error] {
+	return func(yield func([]Event, error) bool) {
+		var page []Event
+		for record, err := range log.ReadAll(ctx, after) {
+			if err != nil {
+				yield(nil, fmt.Errorf("read the log after position %d: %w", after, err))
+				return
+			}
+			if record.Position != after+1 {
+				yield(nil, fmt.Errorf("read the log: position %d follows %d", record.Position, after))
+				return
+			}
+			event, err := Decode(record)
+			if err != nil {
+				yield(nil, err)
+				return
+			}
+			after = record.Position
+			page = append(page, event)
+			if len(page) == size {
+				if !yield(page, nil) {
+					return
+				}
+				page = make([]Event, 0, size)
+			}
+		}
+		if len(page) > 0 {
+			yield(page, nil)
+		}
+	}
+}
+
+// ahead runs a sequence in a goroutine of its own, up to two elements ahead, so that
+// reading and decoding overlap with what is done with the pages. The goroutine has
+// ended when the returned sequence has.
+func ahead(seq iter.Seq2[[]Event, error]) iter.Seq2[[]Event, error] {
+	type element struct {
+		page []Event
+		err  error
+	}
+	return func(yield func([]Event, error) bool) {
+		elements, stop := make(chan element, 2), make(chan struct{})
+		go func() {
+			defer close(elements)
+			for page, err := range seq {
+				select {
+				case elements <- element{page, err}:
+				case <-stop:
+					return
+				}
+			}
+		}()
+		defer func() {
+			close(stop)
+			for range elements { // until the goroutine has closed it
+			}
+		}()
+		for e := range elements {
+			if !yield(e.page, e.err) {
+				return
+			}
+		}
+	}
+}

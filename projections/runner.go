@@ -1,0 +1,174 @@
+package projections
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/grouplog/grouplog/eventstore"
+)
+
+// run follows the log until it is told to stop. After a failure it waits for a
+// rebuild to set things right.
+func (v *Views) run(ctx context.Context) {
+	defer close(v.done)
+	poll := time.NewTicker(v.opts.Poll)
+	defer poll.Stop()
+	for {
+		changed := v.log.Changed() // before reading, so that no append falls between
+		err := v.pass(ctx)
+		if ctx.Err() != nil || errors.Is(err, ErrClosed) {
+			return
+		}
+		if err != nil && !isBusy(err) { // a log that is locked is asked again
+			v.opts.Logger.ErrorContext(ctx, "views no longer follow the log",
+				"views", v.place.String(), "position", v.Position(), "error", err)
+			v.fail(err)
+			select {
+			case <-ctx.Done():
+				return
+			case <-v.resume:
+				continue
+			}
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-changed:
+		case <-poll.C:
+		}
+	}
+}
+
+// pass applies what the log holds beyond the rows, page by page.
+func (v *Views) pass(ctx context.Context) error {
+	for {
+		head, err := v.log.Head(ctx)
+		if err != nil {
+			return err
+		}
+		after := v.Position()
+		if head <= after {
+			return nil
+		}
+		if err := v.follow(ctx, after); err != nil {
+			return err
+		}
+	}
+}
+
+// follow applies the log after a position, until its end, or until the rows turn out
+// to be somewhere else.
+func (v *Views) follow(ctx context.Context, after eventstore.Position) error {
+	for page, err := range pages(ctx, v.log, after, v.opts.PageSize) {
+		if err != nil {
+			return err
+		}
+		reached, err := v.applyPage(ctx, page)
+		if err != nil {
+			return err
+		}
+		if reached != page[len(page)-1].Position {
+			return nil // another process is ahead, or has dropped the rows
+		}
+	}
+	return nil
+}
+
+// applyPage brings a page into the rows and tells who waits for it.
+func (v *Views) applyPage(ctx context.Context, page []Event) (reached eventstore.Position, err error) {
+	err = v.write(func() error {
+		reached, err = v.writer.apply(ctx, page)
+		if errors.Is(err, errMoved) {
+			reached, err = v.writer.reached()
+		}
+		if err == nil {
+			v.publish(reached)
+		}
+		return err
+	})
+	return reached, err
+}
+
+// CatchUp applies all that the log holds at the time of the call. With a runner, it
+// waits for it.
+func (v *Views) CatchUp(ctx context.Context) error {
+	head, err := v.log.Head(ctx)
+	if err != nil {
+		return err
+	}
+	return v.WaitFor(ctx, head)
+}
+
+// WaitFor waits until the rows go at least up to a position, and returns at once if
+// they do. It returns the context's error, ErrClosed, or why the runner has stopped.
+// A position that the log does not have yet is waited for.
+func (v *Views) WaitFor(ctx context.Context, position eventstore.Position) error {
+	for {
+		v.mu.Lock()
+		reached, failure, closed, moved := v.position, v.failure, v.closed, v.moved
+		v.mu.Unlock()
+		switch {
+		case closed:
+			return ErrClosed
+		case reached >= position:
+			return nil
+		case failure != nil:
+			return failure
+		}
+		var changed <-chan struct{}
+		if v.opts.Manual {
+			changed = v.log.Changed()
+			if err := patiently(ctx, func() error { return v.pass(ctx) }); err != nil {
+				return err
+			}
+			if v.Position() >= position {
+				return nil
+			}
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-moved:
+		case <-changed:
+		}
+	}
+}
+
+// Position is how far the rows go, as this process knows: all projections have
+// applied the log up to there.
+func (v *Views) Position() eventstore.Position {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return v.position
+}
+
+// Err is why the runner has stopped; nil while it runs. A successful Rebuild starts
+// it again.
+func (v *Views) Err() error {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return v.failure
+}
+
+func (v *Views) publish(reached eventstore.Position) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if reached != v.position {
+		v.position = reached
+		v.wake()
+	}
+}
+
+func (v *Views) fail(err error) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.failure = err
+	v.wake()
+}
+
+// wake tells everybody who waits. The caller holds mu.
+func (v *Views) wake() {
+	close(v.moved)
+	v.moved = make(chan struct{})
+}

@@ -1,0 +1,241 @@
+package projections
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/grouplog/grouplog/eventstore"
+)
+
+// writer is the one connection through which a file of views is written. It is not
+// safe for concurrent use.
+type writer struct {
+	db          *sql.DB
+	conn        *sql.Conn
+	statements  map[string]*sql.Stmt
+	projections []Projection
+	known       map[string]*knowledge
+}
+
+// knowledge is what the writer remembers of a projection from its last page: where it
+// left the checkpoint, and what the projection remembers itself. It holds only as
+// long as nobody else has moved the checkpoint.
+type knowledge struct {
+	checkpoint checkpoint
+	memo       any
+}
+
+func openWriter(ctx context.Context, at place, pragmas string, projections []Projection) (*writer, error) {
+	db := sql.OpenDB(connector{dsn: at.uri(writerParameters), pragmas: pragmas})
+	db.SetMaxOpenConns(1)
+	conn, err := db.Conn(ctx)
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("open views %s: %w", at, err), db.Close())
+	}
+	return &writer{
+		db: db, conn: conn, projections: projections,
+		statements: map[string]*sql.Stmt{}, known: map[string]*knowledge{},
+	}, nil
+}
+
+func (w *writer) close() error {
+	var errs []error
+	for _, statement := range w.statements {
+		errs = append(errs, statement.Close())
+	}
+	return errors.Join(append(errs, w.conn.Close(), w.db.Close())...)
+}
+
+// Statements run without the caller's context: a page takes milliseconds, and a
+// context that can be cancelled would cost a goroutine for each statement.
+
+func (w *writer) prepare(query string) (*sql.Stmt, error) {
+	if statement, ok := w.statements[query]; ok {
+		return statement, nil
+	}
+	statement, err := w.conn.PrepareContext(context.Background(), query)
+	if err != nil {
+		return nil, fmt.Errorf("prepare %q: %w", query, err)
+	}
+	w.statements[query] = statement
+	return statement, nil
+}
+
+func (w *writer) exec(query string, args ...any) error {
+	statement, err := w.prepare(query)
+	if err != nil {
+		return err
+	}
+	_, err = statement.ExecContext(context.Background(), args...)
+	return err
+}
+
+// script runs statements that are not worth keeping.
+func (w *writer) script(sql string, args ...any) error {
+	_, err := w.conn.ExecContext(context.Background(), sql, args...)
+	return err
+}
+
+func (w *writer) query(query string, args ...any) (*sql.Rows, error) {
+	return w.conn.QueryContext(context.Background(), query, args...)
+}
+
+func (w *writer) queryRow(query string, args ...any) *sql.Row {
+	return w.conn.QueryRowContext(context.Background(), query, args...)
+}
+
+// patiently runs what may find the file locked, until it is not, or the context ends.
+// Whoever holds the lock is another process in the middle of a page, or of a swap,
+// which may take seconds.
+func patiently(ctx context.Context, try func() error) error {
+	const longest = 50 * time.Millisecond
+	for wait := time.Millisecond; ; wait = min(2*wait, longest) {
+		err := try()
+		if !isBusy(err) {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return errors.Join(ctx.Err(), err)
+		case <-time.After(wait):
+		}
+	}
+}
+
+// transact runs f under the file's write lock and commits what it did, or nothing.
+func (w *writer) transact(ctx context.Context, f func() error) error {
+	if err := patiently(ctx, func() error { return w.exec("BEGIN IMMEDIATE") }); err != nil {
+		return err
+	}
+	err := f()
+	if err == nil {
+		err = w.exec("COMMIT")
+	}
+	if err != nil {
+		// SQLite has rolled back itself where the disk was full; then there is nothing left.
+		_ = w.script("ROLLBACK")
+		w.forget()
+	}
+	return err
+}
+
+// forget drops what is remembered from earlier pages.
+func (w *writer) forget() { clear(w.known) }
+
+// apply brings a page of events into the rows, in a transaction, and returns where
+// the projections are then: the position that all of them have reached.
+func (w *writer) apply(ctx context.Context, page []Event) (reached eventstore.Position, err error) {
+	err = w.transact(ctx, func() error {
+		reached, err = w.applyHere(ctx, page)
+		return err
+	})
+	return reached, err
+}
+
+// applyHere is apply in a transaction that has begun.
+func (w *writer) applyHere(ctx context.Context, page []Event) (reached eventstore.Position, err error) {
+	for i, p := range w.projections {
+		position, err := w.applyTo(ctx, p, page)
+		if err != nil {
+			return 0, err
+		}
+		if i == 0 || position < reached {
+			reached = position
+		}
+	}
+	return reached, nil
+}
+
+// applyTo brings those events of a page into a projection's rows that are not in them
+// yet. The checkpoint is read anew, because another process may have moved it.
+func (w *writer) applyTo(ctx context.Context, p Projection, page []Event) (eventstore.Position, error) {
+	at, found, err := w.checkpoint(p.Name())
+	if err != nil {
+		return 0, err
+	}
+	if !found || at.version != p.Version() {
+		return 0, fmt.Errorf("%w: %s is version %d here and %d in the file; run one version of the program on a views file",
+			ErrTakenOver, p.Name(), p.Version(), at.version)
+	}
+	last := page[len(page)-1].Position
+	if at.position >= last {
+		return at.position, nil
+	}
+	if at.position+1 < page[0].Position {
+		return 0, errMoved
+	}
+	known := w.known[p.Name()]
+	if known == nil || known.checkpoint.position != at.position || known.checkpoint.epoch != at.epoch {
+		known = &knowledge{}
+		w.known[p.Name()] = known
+	}
+	rest := page[at.position+1-page[0].Position:]
+	if err := p.Apply(ctx, &Tx{writer: w, memo: &known.memo}, rest); err != nil {
+		return 0, fmt.Errorf("projection %s, positions %d to %d: %w", p.Name(), rest[0].Position, last, err)
+	}
+	at.position, at.record = last, fingerprint(&page[len(page)-1].Record)
+	known.checkpoint = at
+	return last, w.exec("UPDATE projection_checkpoints SET position = ?, record = ? WHERE name = ?",
+		uint64(at.position), at.record, p.Name())
+}
+
+// reached is the position that all projections have reached.
+func (w *writer) reached() (eventstore.Position, error) {
+	var reached eventstore.Position
+	for i, p := range w.projections {
+		at, _, err := w.checkpoint(p.Name())
+		if err != nil {
+			return 0, err
+		}
+		if i == 0 || at.position < reached {
+			reached = at.position
+		}
+	}
+	return reached, nil
+}
+
+// Tx is the transaction in which a projection applies a page. It is valid until
+// Apply returns, for one goroutine.
+type Tx struct {
+	writer *writer
+	memo   *any
+}
+
+// Exec runs one statement. It is prepared once for the file: keep the text constant
+// and put values into arguments.
+func (tx *Tx) Exec(query string, args ...any) error { return tx.writer.exec(query, args...) }
+
+// Query runs a query, prepared like Exec's statements. Close the rows before running
+// the same query again.
+func (tx *Tx) Query(query string, args ...any) (*sql.Rows, error) {
+	statement, err := tx.writer.prepare(query)
+	if err != nil {
+		return nil, err
+	}
+	return statement.QueryContext(context.Background(), args...)
+}
+
+// QueryRow runs a query of at most one row, as Query does. Scan gives sql.ErrNoRows
+// if there is none.
+func (tx *Tx) QueryRow(query string, args ...any) *sql.Row {
+	statement, err := tx.writer.prepare(query)
+	if err != nil {
+		return tx.writer.queryRow(query, args...) // fails the same way, in Scan
+	}
+	return statement.QueryRowContext(context.Background(), args...)
+}
+
+// Memo is what the projection remembers from page to page, such as keys that it would
+// have to look up; fresh makes it when there is nothing to remember. A memo is
+// dropped whenever the rows may be other than the last call of Apply left them: after
+// a page that failed, and when another process has written. So it may hold anything
+// that can be read from the rows, and nothing else.
+func (tx *Tx) Memo(fresh func() any) any {
+	if *tx.memo == nil {
+		*tx.memo = fresh()
+	}
+	return *tx.memo
+}
