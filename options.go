@@ -1,0 +1,124 @@
+package grouplog
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/grouplog/grouplog/domain"
+	"github.com/grouplog/grouplog/eventstore"
+)
+
+// Memory, as a path, opens an engine that keeps everything in memory and loses it
+// on Close: for examples and tests.
+const Memory = ":memory:"
+
+// Options change how an engine works. The zero value is good, and so is nil.
+type Options struct {
+	// Policies are the rules; domain.Classic() when nil. They must not be changed
+	// while the engine is open.
+	Policies domain.Policies
+
+	// Clock says what time it is: of every event, and for the end of bans and mutes.
+	// time.Now when nil.
+	Clock func() time.Time
+
+	// Logger is told of what nobody is there to be told by an error: rows dropped and
+	// rebuilt, a listener that panicked. Nothing is logged when nil.
+	Logger *slog.Logger
+
+	// Store is the log. When nil, it is an SQLite file at the path, or, for Memory, a
+	// log in memory. The engine does not close a Store that it was given.
+	Store eventstore.Store
+
+	// ViewsPath is the file of the read models, which can be deleted while no engine
+	// has it open and comes back from the log. When empty, it stands beside the log:
+	// groups.views.db for groups.db.
+	ViewsPath string
+
+	// MustExist refuses to open a log that is not there, instead of making one.
+	MustExist bool
+
+	// CacheMembers bounds the memory for groups that commands are decided against, by
+	// their members together; commands.DefaultCacheMembers when 0.
+	CacheMembers int
+
+	// QueueLength bounds the commands that wait to be decided; callers beyond it wait.
+	// commands.DefaultQueueLength when 0.
+	QueueLength int
+
+	// Poll is how often to look for what other processes have appended to the log;
+	// 250 ms when 0. What this engine appends is noticed at once.
+	Poll time.Duration
+
+	// CloseTimeout bounds how long Close waits for live listeners to be told what
+	// has happened; DefaultCloseTimeout when 0.
+	CloseTimeout time.Duration
+}
+
+// DefaultCloseTimeout is how long Close waits for listeners.
+const DefaultCloseTimeout = 5 * time.Second
+
+// Validate reports every mistake in the options at once, or returns nil.
+func (o *Options) Validate() error {
+	var mistakes []error
+	if o.Policies != nil {
+		if err := o.Policies.Validate(); err != nil {
+			mistakes = append(mistakes, err)
+		}
+	}
+	for _, field := range []struct {
+		name     string
+		negative bool
+	}{
+		{"CacheMembers", o.CacheMembers < 0},
+		{"QueueLength", o.QueueLength < 0},
+		{"Poll", o.Poll < 0},
+		{"CloseTimeout", o.CloseTimeout < 0},
+	} {
+		if field.negative {
+			mistakes = append(mistakes, fmt.Errorf("%s is negative: leave it 0 for the default", field.name))
+		}
+	}
+	if o.Store != nil && o.MustExist {
+		mistakes = append(mistakes, errors.New("MustExist is about the file at the path, and Store is given: leave one out"))
+	}
+	return errors.Join(mistakes...)
+}
+
+// withDefaults is a copy with every default filled in.
+func (o *Options) withDefaults() Options {
+	var opts Options
+	if o != nil {
+		opts = *o
+	}
+	if opts.Policies == nil {
+		opts.Policies = domain.Classic()
+	}
+	opts.Policies = opts.Policies.Clone()
+	if opts.Clock == nil {
+		opts.Clock = time.Now
+	}
+	if opts.Logger == nil {
+		opts.Logger = slog.New(slog.DiscardHandler)
+	}
+	if opts.CloseTimeout == 0 {
+		opts.CloseTimeout = DefaultCloseTimeout
+	}
+	return opts
+}
+
+// viewsPath is where the read models of a log are kept.
+func (o *Options) viewsPath(logPath string) string {
+	switch {
+	case o.ViewsPath != "":
+		return o.ViewsPath
+	case logPath == Memory || logPath == "":
+		return Memory
+	default:
+		return strings.TrimSuffix(logPath, filepath.Ext(logPath)) + ".views.db"
+	}
+}
