@@ -8,7 +8,6 @@ import (
 	"iter"
 	"strings"
 	"sync"
-	"time"
 
 	"github.com/google/uuid"
 
@@ -164,8 +163,7 @@ func (e *Engine) Group(ctx context.Context, groupID string) (groupview.Group, er
 	return e.groups.Group(ctx, groupID)
 }
 
-// Groups yields the groups that the filter lets through, in the order of their
-// creation.
+// Groups yields the groups that the filter lets through, by ID and incarnation.
 func (e *Engine) Groups(ctx context.Context, filter groupview.GroupFilter) iter.Seq2[groupview.Group, error] {
 	return after(ctx, e, e.groups.Groups(ctx, filter))
 }
@@ -176,10 +174,46 @@ func (e *Engine) Members(ctx context.Context, groupID string, filter groupview.M
 	return after(ctx, e, e.groups.Members(ctx, groupID, filter))
 }
 
+// MemberPage is a page of the members of a group, in the order of joining, after a
+// cursor: that of the page before, empty for the first page.
+func (e *Engine) MemberPage(ctx context.Context, groupID string, filter groupview.MemberFilter, cursor string, limit int) (groupview.MemberPage, error) {
+	if err := e.current(ctx); err != nil {
+		return groupview.MemberPage{}, err
+	}
+	return e.groups.MemberPage(ctx, groupID, filter, cursor, limit)
+}
+
+// Member is one member of a group; the error of a stranger is a
+// groupview.ErrNotFound.
+func (e *Engine) Member(ctx context.Context, groupID, userID string) (groupview.Member, error) {
+	if err := e.current(ctx); err != nil {
+		return groupview.Member{}, err
+	}
+	return e.groups.Member(ctx, groupID, userID)
+}
+
 // JoinedGroups yields the groups that a user is in, but for those of types that
 // the policies do not list.
 func (e *Engine) JoinedGroups(ctx context.Context, userID string) iter.Seq2[groupview.JoinedGroup, error] {
 	return after(ctx, e, e.groups.JoinedGroups(ctx, userID, e.options.Policies))
+}
+
+// JoinedGroupPage is a page of JoinedGroups after a cursor: that of the page before,
+// empty for the first page.
+func (e *Engine) JoinedGroupPage(ctx context.Context, userID, cursor string, limit int) (groupview.JoinedGroupPage, error) {
+	if err := e.current(ctx); err != nil {
+		return groupview.JoinedGroupPage{}, err
+	}
+	return e.groups.JoinedGroupPage(ctx, userID, e.options.Policies, cursor, limit)
+}
+
+// Application is one application, open or closed, by its ID; an unknown one is a
+// groupview.ErrNotFound.
+func (e *Engine) Application(ctx context.Context, applicationID string) (groupview.Application, error) {
+	if err := e.current(ctx); err != nil {
+		return groupview.Application{}, err
+	}
+	return e.groups.Application(ctx, applicationID)
 }
 
 // Applications is a page of the applications to all groups in which the user may
@@ -219,13 +253,13 @@ func (e *Engine) RecycleIdle(ctx context.Context) (recycled int, err error) {
 		if err != nil {
 			return recycled, err
 		}
-		limit := e.options.Policies[group.Type].RecycleAfter
+		limit := e.options.Policies[group.GroupType].RecycleAfter
 		if limit == 0 || now.Sub(group.LastEventAt) <= limit {
 			continue
 		}
-		receipt, err := e.Do(ctx, domain.System, commands.Recycle{GroupID: group.ID})
+		receipt, err := e.Do(ctx, domain.System, commands.Recycle{GroupID: group.GroupID})
 		if err != nil && !errors.Is(err, domain.ErrGroupDismissed) {
-			return recycled, fmt.Errorf("recycle %q: %w", group.ID, err)
+			return recycled, fmt.Errorf("recycle %q: %w", group.GroupID, err)
 		}
 		if receipt.Outcome == commands.Done {
 			recycled++
