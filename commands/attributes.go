@@ -21,9 +21,9 @@ func (SetAttributes) CommandName() string { return "SetAttributes" }
 func (c SetAttributes) stream(domain.Actor) string { return domain.GroupStream(c.GroupID) }
 
 func (c SetAttributes) check(s *Situation) *domain.Refusal {
-	for key, value := range c.Attributes {
+	for _, key := range slices.Sorted(maps.Keys(c.Attributes)) {
 		refusal := first(checkAttributeKey(&s.limits, key),
-			domain.CheckLine(domain.CodeAttributeValueTooLong, "attribute "+key, value, s.limits.AttributeValue))
+			domain.CheckLine(domain.CodeAttributeValueTooLong, "attribute "+key, c.Attributes[key], s.limits.AttributeValue))
 		if refusal != nil {
 			return refusal
 		}

@@ -4,9 +4,11 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
+	"unicode/utf8"
 
 	"github.com/grouplog/grouplog/domain"
 	"github.com/grouplog/grouplog/eventstore"
@@ -160,6 +162,9 @@ func (h *Handler) newRequest(ctx context.Context, as domain.Actor, cmd Command, 
 	}
 	if !r.options.at.IsZero() {
 		r.options.at = r.options.at.UTC().Truncate(time.Microsecond)
+		if year := r.options.at.Year(); year < 1 || year > 9999 {
+			return nil, fmt.Errorf("%w: the command is of the year %d, and years go from 1 to 9999", ErrMisuse, year)
+		}
 	}
 	if r.options.id != "" {
 		if err := checkID(r.options.id); err != nil {
@@ -180,8 +185,19 @@ func (h *Handler) newRequest(ctx context.Context, as domain.Actor, cmd Command, 
 	if c, ok := cmd.(identified); ok {
 		cmd = c.assign(h.config.Policies, h.config.Random)
 	}
-	r.command, r.stream = cmd, cmd.stream(as)
+	r.command, r.stream = cmd, storable(cmd.stream(as))
 	return r, nil
+}
+
+// malformed is the stream of commands whose own can have no name in the log, for
+// the ID in it is none: they are refused, and at most the answer is kept.
+const malformed = "malformed"
+
+func storable(stream string) string {
+	if len(stream) > eventstore.MaxNameSize || !utf8.ValidString(stream) || strings.ContainsRune(stream, 0) {
+		return malformed
+	}
+	return stream
 }
 
 func checkID(id string) error {

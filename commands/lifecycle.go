@@ -70,11 +70,15 @@ func (c CreateGroup) check(s *Situation) *domain.Refusal {
 }
 
 func checkInitialMember(l *domain.Limits, m domain.InitialMember) *domain.Refusal {
-	if m.Role == domain.Owner {
+	switch m.Role {
+	case domain.NotMember, domain.Member, domain.Admin:
+		return l.CheckUserID(m.UserID)
+	case domain.Owner:
 		return domain.Refuse(domain.CodeOwnerNotGrantable, fmt.Sprintf("%q cannot be an initial member with the role owner", m.UserID),
 			"whoever creates the group owns it; transfer it afterwards")
+	default:
+		return domain.Refuse(domain.CodeInvalidArgument, fmt.Sprintf("there is no role %q", m.Role), "use member or admin, or leave the role out")
 	}
-	return l.CheckUserID(m.UserID)
 }
 
 func (c CreateGroup) decide(s *Situation, d *Decision) error {

@@ -62,6 +62,12 @@ func parseLine(line []byte) (Line, error) {
 	if err := unmarshal(line, &fields); err != nil {
 		return Line{}, err
 	}
+	if fields == nil {
+		return Line{}, errors.New("a line is a JSON object, and not a JSON null")
+	}
+	if err := noKeyTwice(line); err != nil {
+		return Line{}, err
+	}
 	var e envelope
 	if err := unmarshal(line, &e); err != nil {
 		return Line{}, err
@@ -116,35 +122,6 @@ func unmarshal(data []byte, into any) error {
 	return nil
 }
 
-func inWords(err error) error {
-	var syntax *json.SyntaxError
-	var typ *json.UnmarshalTypeError
-	switch {
-	case errors.As(err, &typ) && typ.Field == "":
-		return fmt.Errorf("a line is a JSON object, and this is a %s", typ.Value)
-	case errors.As(err, &typ):
-		return fmt.Errorf("%q cannot be a JSON %s", typ.Field, typ.Value)
-	case errors.As(err, &syntax):
-		return fmt.Errorf("not JSON at byte %d: %w", syntax.Offset, err)
-	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
-		return errors.New("the JSON ends too early")
-	default:
-		return err
-	}
-}
-
-func unknownCommand(name string) error {
-	if name == "" {
-		return errors.New(`the line names no command: add "command"`)
-	}
-	for _, c := range registry {
-		if strings.EqualFold(c.CommandName(), name) {
-			return fmt.Errorf("there is no command %q: do you mean %q?", name, c.CommandName())
-		}
-	}
-	return fmt.Errorf("there is no command %q: the commands are %s", name, strings.Join(Names(), ", "))
-}
-
 // Names lists the names of all commands, in the order of the rules' table.
 func Names() []string {
 	names := make([]string, len(registry))
@@ -154,7 +131,10 @@ func Names() []string {
 	return names
 }
 
-var envelopeFields = fieldsOf(reflect.TypeFor[envelope]())
+var (
+	envelopeFields = fieldsOf(reflect.TypeFor[envelope]())
+	memberFields   = fieldsOf(reflect.TypeFor[domain.InitialMember]())
+)
 
 // knownFields refuses fields that the command does not have: a misspelt field
 // would otherwise be a wish that is silently not fulfilled.
@@ -165,7 +145,53 @@ func knownFields(given map[string]json.RawMessage, typ reflect.Type, command str
 			return fmt.Errorf("%s has no field %q: its fields are %s", command, key, strings.Join(append(own, envelopeFields...), ", "))
 		}
 	}
+	var members []map[string]json.RawMessage
+	if err := json.Unmarshal(given["members"], &members); err != nil {
+		return nil // there are none, or they are found to be malformed later
+	}
+	for _, member := range members {
+		for _, key := range slices.Sorted(maps.Keys(member)) {
+			if !slices.Contains(memberFields, key) {
+				return fmt.Errorf("a member has no field %q: its fields are %s", key, strings.Join(memberFields, ", "))
+			}
+		}
+	}
 	return nil
+}
+
+// noKeyTwice refuses a JSON value in which an object has the same key twice: which
+// of the two is meant cannot be known. The value is known to be well-formed.
+func noKeyTwice(data []byte) error {
+	type object struct {
+		keys map[string]bool // nil: an array
+		due  bool            // a key has been read, and its value comes next
+	}
+	decoder := json.NewDecoder(bytes.NewReader(data))
+	open := []object{{}}
+	for {
+		token, err := decoder.Token()
+		if err != nil {
+			return nil
+		}
+		inner := &open[len(open)-1]
+		key, isText := token.(string)
+		if isText && inner.keys != nil && !inner.due {
+			if inner.keys[key] {
+				return fmt.Errorf("the key %q is there twice: give it once", key)
+			}
+			inner.keys[key], inner.due = true, true
+			continue
+		}
+		inner.due = false
+		switch token {
+		case json.Delim('{'):
+			open = append(open, object{keys: map[string]bool{}})
+		case json.Delim('['):
+			open = append(open, object{})
+		case json.Delim('}'), json.Delim(']'):
+			open = open[:len(open)-1]
+		}
+	}
 }
 
 // fieldsOf lists the JSON names of a struct's fields, in order.

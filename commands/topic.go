@@ -30,6 +30,10 @@ func (c CreateTopic) check(s *Situation) *domain.Refusal {
 		if refusal := domain.CheckLine(domain.CodeInvalidParameter, "topic ID", id, s.limits.TopicID); refusal != nil {
 			return refusal
 		}
+		if id == c.GroupID+topicInfix {
+			return domain.Refuse(domain.CodeInvalidParameter, fmt.Sprintf("the topic ID %q has no name of its own", id),
+				"add one, or leave the ID empty to have one assigned")
+		}
 	}
 	return first(s.limits.CheckGroupID(c.GroupID), checkName(&s.limits, c.Name),
 		checkPresentation(&s.limits, &c.Introduction, &c.Notification, &c.FaceURL))

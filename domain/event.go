@@ -18,11 +18,23 @@ type Meta struct {
 }
 
 // Apply folds one event into the group, in place. Its cost does not depend on the
-// number of members, but for the events that end every membership.
+// number of members, but for the events that end every membership. What is not
+// live cannot change: only the next creation has an effect then.
 func (g *Group) Apply(e Event, m Meta) {
 	g.version++
 	g.lastAt = m.At
-	e.evolve(g, m)
+	if g.status == Live || begins(e) {
+		e.evolve(g, m)
+	}
+}
+
+func begins(e Event) bool {
+	switch e.(type) {
+	case GroupCreated, GroupImported:
+		return true
+	default:
+		return false
+	}
 }
 
 // begin starts the next incarnation, which inherits nothing.

@@ -100,10 +100,16 @@ func (p *Policy) findInNumbers(when finder) {
 	for _, limit := range l.named() {
 		when(*limit.value < 1, "Limits.%s must be at least 1", limit.name)
 	}
+	when(l.GroupID > maxID, "Limits.GroupID must be at most %d", maxID)
+	when(l.UserID > maxID, "Limits.UserID must be at most %d", maxID)
 	when(l.GroupID < len(p.AssignedIDPrefix)+assignedIDRandom,
 		"Limits.GroupID of %d leaves no room for an assigned ID of %d bytes", l.GroupID, len(p.AssignedIDPrefix)+assignedIDRandom)
 	when(l.GroupID <= len(p.CustomIDPrefix), "Limits.GroupID of %d leaves no room after CustomIDPrefix", l.GroupID)
 }
+
+// maxID is the longest group or user ID that policies may allow, in bytes: every
+// log can name a stream after it.
+const maxID = 1_000
 
 type namedLimit struct {
 	name  string

@@ -2,6 +2,8 @@ package domain
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"unicode/utf8"
 )
@@ -61,10 +63,11 @@ func CheckLine(code Code, field, text string, limit int) *Refusal {
 	return nil
 }
 
-// CheckCustom refuses custom profile fields that break the limits. An empty value
-// is fine: it deletes the field.
+// CheckCustom refuses custom profile fields that break the limits, the first in
+// the order of their keys. An empty value is fine: it deletes the field.
 func (l *Limits) CheckCustom(fields map[string]string) *Refusal {
-	for key, value := range fields {
+	for _, key := range slices.Sorted(maps.Keys(fields)) {
+		value := fields[key]
 		if key == "" || len(key) > l.CustomKey || !wordASCII(key) {
 			return Refuse(CodeInvalidParameter,
 				fmt.Sprintf("the key of a custom field is 1 to %d of A-Z a-z 0-9 _, and %s is not", l.CustomKey, quoted(key)), "rename it")
