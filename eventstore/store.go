@@ -99,6 +99,15 @@ type Outcome struct {
 	First, Last Position // set by the store
 }
 
+// Of returns the outcome with the places of a commit's n events after the head.
+func (o Outcome) Of(head Position, n int) Outcome {
+	o.First, o.Last = 0, 0
+	if n > 0 {
+		o.First, o.Last = head+1, head+Position(n)
+	}
+	return o
+}
+
 // Result is what became of one commit: its records' places, or why it was not
 // stored. First and Last are zero for a commit without events. A commit whose
 // command ID has been answered before is a duplicate wherever its stream is: who

@@ -32,7 +32,7 @@ func testBatch(t *testing.T, s *suite) {
 	requireConflict(t, results[1], "old", eventstore.Absent(), 1)
 	requireConflict(t, results[3], "new", eventstore.Absent(), 3)
 	requireConflict(t, results[5], "old", eventstore.Exactly(1), 2)
-	requireDuplicate(t, results[7], "id", "first")
+	requireDuplicate(t, results[7], *withOutcome(eventstore.Commit{}, "id", "first").Outcome)
 	for i, want := range map[int]eventstore.Result{
 		0: {First: 2, Last: 3, Version: 2},
 		2: {First: 4, Last: 4, Version: 3},

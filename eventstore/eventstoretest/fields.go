@@ -64,8 +64,8 @@ func testIsolation(t *testing.T, s *suite) {
 		}
 	}
 	c := withOutcome(commit("s", eventstore.Any(), event("as given")), "id", "answer")
-	want := *withOutcome(eventstore.Commit{}, "id", "answer").Outcome
-	mustAppend(t, store, c)
+	result := mustAppend(t, store, c)
+	want := stored(withOutcome(eventstore.Commit{}, "id", "answer"), result)
 	scribble(c.Events[0].Data)
 	scribble(c.Outcome.Answer)
 	scribble(c.Outcome.Fingerprint)
@@ -82,7 +82,7 @@ func testIsolation(t *testing.T, s *suite) {
 		scribble(outcome.Answer)
 		scribble(outcome.Fingerprint)
 	}
-	requireDuplicate(t, appendOne(t, store, withOutcome(commit("s", eventstore.Any()), "id", "other")), "id", "answer")
+	requireDuplicate(t, appendOne(t, store, withOutcome(commit("s", eventstore.Any()), "id", "other")), want)
 }
 
 // fill appends n records, every third to the stream "third".

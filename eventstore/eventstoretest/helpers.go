@@ -43,6 +43,13 @@ func withOutcome(c eventstore.Commit, id, answer string) eventstore.Commit {
 	return c
 }
 
+// stored is a commit's outcome as the log gives it back.
+func stored(c eventstore.Commit, result eventstore.Result) eventstore.Outcome {
+	outcome := *c.Outcome
+	outcome.First, outcome.Last = result.First, result.Last
+	return outcome
+}
+
 // appendOne appends one commit, of which the call must not fail, and returns its result.
 func appendOne(t testing.TB, store eventstore.Store, c eventstore.Commit) eventstore.Result {
 	t.Helper()

@@ -37,9 +37,6 @@ func (m *model) apply(c eventstore.Commit, base eventstore.Position) eventstore.
 	if actual := m.version(c.Stream); !c.Expect.Accepts(actual) {
 		return eventstore.Result{Err: &eventstore.ConflictError{Stream: c.Stream, Expected: c.Expect, Actual: actual}}
 	}
-	if c.Outcome != nil {
-		m.outcomes[c.Outcome.CommandID] = *c.Outcome
-	}
 	var result eventstore.Result
 	for _, e := range c.Events {
 		r := eventstore.Record{
@@ -50,6 +47,9 @@ func (m *model) apply(c eventstore.Commit, base eventstore.Position) eventstore.
 		if result.First == 0 {
 			result.First = r.Position
 		}
+	}
+	if c.Outcome != nil {
+		m.outcomes[c.Outcome.CommandID] = stored(c, result)
 	}
 	return result
 }

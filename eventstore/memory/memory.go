@@ -80,7 +80,7 @@ func (s *Store) commit(c *eventstore.Commit) eventstore.Result {
 		return eventstore.Result{Err: &eventstore.ConflictError{Stream: c.Stream, Expected: c.Expect, Actual: actual}}
 	}
 	if c.Outcome != nil {
-		s.outcomes[c.Outcome.CommandID] = cloneOutcome(*c.Outcome)
+		s.outcomes[c.Outcome.CommandID] = cloneOutcome(c.Outcome.Of(eventstore.Position(len(s.records)), len(c.Events)))
 	}
 	if len(c.Events) == 0 {
 		return eventstore.Result{}

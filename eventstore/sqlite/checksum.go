@@ -47,6 +47,8 @@ func (h *hasher) outcome(o *eventstore.Outcome) int64 {
 	b = appendText(b, o.CommandID)
 	b = binary.AppendUvarint(b, uint64(len(o.Fingerprint)))
 	b = append(b, o.Fingerprint...)
+	b = binary.AppendUvarint(b, uint64(o.First))
+	b = binary.AppendUvarint(b, uint64(o.Last))
 	b = binary.AppendUvarint(b, uint64(len(o.Answer)))
 	h.buf = b
 	return int64(crc32.Update(crc32.Checksum(b, castagnoli), castagnoli, o.Answer))

@@ -40,7 +40,8 @@ func (w *writer) apply(c *eventstore.Commit) (eventstore.Result, error) {
 		return eventstore.Result{Err: &eventstore.ConflictError{Stream: c.Stream, Expected: c.Expect, Actual: version}}, nil
 	}
 	if c.Outcome != nil {
-		fresh, err := w.conn.putOutcome(c.Outcome, &w.hasher)
+		outcome := c.Outcome.Of(w.head, len(c.Events))
+		fresh, err := w.conn.putOutcome(&outcome, &w.hasher)
 		if err != nil {
 			return eventstore.Result{}, err
 		}

@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/url"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -37,20 +38,25 @@ func (c connector) Connect(context.Context) (driver.Conn, error) {
 	return conn.Conn, nil
 }
 
-// dsn is the address of the file at the absolute path, as the driver wants it.
-// Without "file:" the driver would cut it at the first "?", and ignore mode.
-func dsn(path, mode string, busy time.Duration, params ...string) string {
+// uri is the name of the file at the absolute path as SQLite takes it, with whatever
+// means something in a URI escaped.
+func uri(path string) string {
 	path = filepath.ToSlash(path)
 	if !strings.HasPrefix(path, "/") {
 		path = "/" + path // a drive letter
 	}
-	address := "file:" + (&url.URL{Path: path}).EscapedPath()
-	params = append(params,
+	return "file:" + (&url.URL{Path: path}).EscapedPath()
+}
+
+// dsn is the address of the file at the absolute path, as the driver wants it. Without
+// "file:", the driver would cut it at the first "?" and ignore the mode.
+func dsn(path, mode string, busy time.Duration, params ...string) string {
+	params = append(slices.Clip(params),
 		"mode="+mode,
 		"_busy_timeout="+strconv.FormatInt(busy.Milliseconds(), 10),
 		"_foreign_keys=1",
 	)
-	return address + "?" + strings.Join(params, "&")
+	return uri(path) + "?" + strings.Join(params, "&")
 }
 
 // conn is a connection used without database/sql, by one goroutine at a time. It

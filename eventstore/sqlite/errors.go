@@ -25,9 +25,11 @@ func explain(err error) error {
 	switch {
 	case e.Code == sqlite3.ErrBusy, e.Code == sqlite3.ErrLocked:
 		return fmt.Errorf("%w: %w", eventstore.ErrBusy, err)
-	case e.Code == sqlite3.ErrFull, isErrno(e, syscall.ENOSPC), isErrno(e, syscall.EDQUOT):
+	case e.Code == sqlite3.ErrCantOpen && e.SystemErrno != 0:
+		return fmt.Errorf("%w: %w", err, e.SystemErrno)
+	case e.Code == sqlite3.ErrFull, e.SystemErrno == syscall.ENOSPC, e.SystemErrno == syscall.EDQUOT:
 		return fmt.Errorf("%w: %w", eventstore.ErrFull, err)
-	case e.Code == sqlite3.ErrReadonly, isErrno(e, syscall.EROFS), isErrno(e, syscall.EACCES):
+	case e.Code == sqlite3.ErrReadonly, e.SystemErrno == syscall.EROFS:
 		return fmt.Errorf("%w: %w", eventstore.ErrReadOnly, err)
 	case e.Code == sqlite3.ErrCorrupt, e.Code == sqlite3.ErrNotADB:
 		return &eventstore.DamageError{Reason: "SQLite cannot read the file: " + err.Error(), Err: err}
@@ -47,8 +49,6 @@ func known(err error) bool {
 	return false
 }
 
-func isErrno(e sqlite3.Error, errno syscall.Errno) bool { return e.SystemErrno == errno }
-
 func isCode(err error, codes ...sqlite3.ErrNo) bool {
 	var e sqlite3.Error
 	if !errors.As(err, &e) {
@@ -58,6 +58,20 @@ func isCode(err error, codes ...sqlite3.ErrNo) bool {
 		if e.Code == code {
 			return true
 		}
+	}
+	return false
+}
+
+// isDenied reports whether a file could not be made in a directory that is there. SQLite
+// tries again without making it, and then says that there is none.
+func isDenied(err error) bool {
+	var e sqlite3.Error
+	if !errors.As(err, &e) || e.Code != sqlite3.ErrCantOpen {
+		return false
+	}
+	switch e.SystemErrno {
+	case syscall.ENOENT, syscall.EACCES, syscall.EPERM, syscall.EROFS:
+		return true
 	}
 	return false
 }

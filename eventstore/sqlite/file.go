@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime"
 )
 
 // locate makes the path absolute, so that a later change of directory does not
@@ -91,6 +92,9 @@ func (g *guard) check() error {
 
 // syncDir makes the names in a directory durable.
 func syncDir(dir string) error {
+	if runtime.GOOS == "windows" { // has no fsync of a directory
+		return nil
+	}
 	d, err := os.Open(dir)
 	if err != nil {
 		return err

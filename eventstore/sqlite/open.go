@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
-	"runtime"
 	"time"
 
 	"github.com/mattn/go-sqlite3"
@@ -78,7 +77,11 @@ func prepareFile(path string, exists bool, o *Options) error {
 	if o.ReadOnly {
 		return notALog(path, "it is empty, and may not be written")
 	}
-	if err := create(path, o); err != nil {
+	err := create(path, o)
+	if isDenied(err) {
+		return fmt.Errorf("create log %s: %w: its directory cannot be written: %w", path, eventstore.ErrReadOnly, err)
+	}
+	if err != nil {
 		return fmt.Errorf("create log %s: %w", path, explain(err))
 	}
 	return nil
@@ -88,20 +91,23 @@ func prepareFile(path string, exists bool, o *Options) error {
 // a -wal beside it, so that a foreign database is left in peace; then, where that says
 // nothing against it, through the -wal, which may hold all that there is.
 func recognise(path string, o *Options) (content, error) {
-	found, err := peek(path, o, "immutable=1")
+	atRest, err := peek(path, o, "immutable=1")
 	if isCode(err, sqlite3.ErrNotADB) {
 		return content{}, fmt.Errorf("%w: %w", notALog(path, "it is no SQLite database, or its first bytes are damaged"), err)
 	}
-	if err == nil && found.application != applicationID {
-		if err := found.refusal(path); err != nil {
+	seen := err == nil
+	if seen && atRest.application != applicationID {
+		if err := atRest.refusal(path); err != nil {
 			return content{}, err
 		}
 	}
-	atRest := found
-	found, err = peek(path, o)
-	if err != nil && atRest.isEmpty() && isReadOnlyRollback(err) {
+	found, err := peek(path, o)
+	if seen && atRest.isEmpty() && isReadOnlyRollback(err) {
 		// A creation was cut short. Whoever opens it for writing finds it empty.
 		return content{}, nil
+	}
+	if isCode(err, sqlite3.ErrReadonly) {
+		err = fmt.Errorf("%w; SQLite needs to make files beside the log even to read it: make its directory writable, or read a backup of it, which needs none", err)
 	}
 	if err != nil {
 		return content{}, fmt.Errorf("open log %s: %w", path, explain(err))
@@ -110,7 +116,8 @@ func recognise(path string, o *Options) (content, error) {
 }
 
 func peek(path string, o *Options, params ...string) (content, error) {
-	c, err := connect(o.dial, dsn(path, "ro", o.BusyTimeout, params...))
+	// One transaction: somebody may be making a log of the file at this moment.
+	c, err := connect(o.dial, dsn(path, "ro", o.BusyTimeout, params...), "BEGIN")
 	if err != nil {
 		return content{}, err
 	}
@@ -129,11 +136,11 @@ func create(path string, o *Options) error {
 		if err != nil {
 			return err
 		}
-		if err := errors.Join(createSchema(c, path), c.Close()); err != nil {
-			return err
+		if err = verifyWAL(c); err == nil {
+			err = createSchema(c, path)
 		}
-		if runtime.GOOS == "windows" { // has no fsync of a directory
-			return nil
+		if err := errors.Join(err, c.Close()); err != nil {
+			return err
 		}
 		return syncDir(filepath.Dir(path))
 	})
@@ -181,7 +188,7 @@ func (db *DB) start(ctx context.Context) error {
 func (db *DB) openReaders(ctx context.Context) error {
 	db.readers = sql.OpenDB(connector{
 		dial: db.options.dial,
-		dsn:  dsn(db.path, "ro", db.options.BusyTimeout, "_query_only=1"),
+		dsn:  dsn(db.path, "ro", db.options.BusyTimeout),
 	})
 	db.readers.SetMaxOpenConns(maxReaders)
 	db.readers.SetMaxIdleConns(maxReaders)

@@ -19,7 +19,7 @@ const (
 	selectStream = `SELECT position, stream, version, type, schema, actor, app_admin, time, command_id, data, checksum
 		FROM events WHERE stream = ? AND version > ? ORDER BY version LIMIT ?`
 	selectHead    = `SELECT coalesce(max(position), 0) FROM events`
-	selectOutcome = `SELECT fingerprint, answer, checksum FROM outcomes WHERE command_id = ?`
+	selectOutcome = `SELECT fingerprint, answer, first, last, checksum FROM outcomes WHERE command_id = ?`
 )
 
 // A page is what one read transaction reads. It ends before it is handed out: a
@@ -190,7 +190,7 @@ func (db *DB) Outcome(ctx context.Context, commandID string) (eventstore.Outcome
 		o        = eventstore.Outcome{CommandID: commandID}
 		checksum int64
 	)
-	err = db.selectOutcome.QueryRowContext(background(ctx), commandID).Scan(&o.Fingerprint, &o.Answer, &checksum)
+	err = db.selectOutcome.QueryRowContext(background(ctx), commandID).Scan(&o.Fingerprint, &o.Answer, &o.First, &o.Last, &checksum)
 	if errors.Is(err, sql.ErrNoRows) {
 		return eventstore.Outcome{}, false, nil
 	}

@@ -32,6 +32,7 @@ type content struct {
 	objects     int64 // tables, indices and triggers
 }
 
+// inspect looks what a file is. It must be called in a transaction.
 func inspect(c conn) (content, error) {
 	var found content
 	for query, field := range map[string]*int64{

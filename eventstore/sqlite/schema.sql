@@ -21,7 +21,9 @@ CREATE TABLE outcomes (
   command_id  TEXT    PRIMARY KEY,
   fingerprint BLOB    NOT NULL,
   answer      BLOB    NOT NULL,
-  checksum    INTEGER NOT NULL
+  first       INTEGER NOT NULL,         -- positions of the command's events; 0 for none
+  last        INTEGER NOT NULL,
+  checksum    INTEGER NOT NULL          -- CRC-32C of everything above
 ) STRICT, WITHOUT ROWID;
 
 -- One row: which log this is.

@@ -1,6 +1,7 @@
 package sqlite
 
 import (
+	"os"
 	"path/filepath"
 	"testing"
 
@@ -11,7 +12,14 @@ import (
 	"github.com/grouplog/grouplog/eventstore/eventstoretest"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+// TestMain runs the tests, or, in a process that a test has started, what that test
+// wants a process of its own for.
+func TestMain(m *testing.M) {
+	if role := os.Getenv(childRole); role != "" {
+		os.Exit(child(role, os.Getenv(childPath)))
+	}
+	goleak.VerifyTestMain(m)
+}
 
 func TestStore(t *testing.T) {
 	eventstoretest.Run(t, eventstoretest.Features{Persistent: true, MultiProcess: true},

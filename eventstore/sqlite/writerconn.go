@@ -35,8 +35,8 @@ func newWriterConn(c conn) (*writerConn, error) {
 		{&w.insertEvent, `INSERT INTO events
 			(position, stream, version, type, schema, actor, app_admin, time, command_id, data, checksum)
 			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`},
-		{&w.insertOutcome, `INSERT INTO outcomes (command_id, fingerprint, answer, checksum)
-			VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING`},
+		{&w.insertOutcome, `INSERT INTO outcomes (command_id, fingerprint, answer, first, last, checksum)
+			VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`},
 	} {
 		prepared, err := c.prepare(s.sql)
 		if err != nil {
@@ -51,12 +51,8 @@ func newWriterConn(c conn) (*writerConn, error) {
 // know without a word, and SQLite answers a journal mode that the file system cannot
 // do with another one.
 func verifyDurable(c conn) error {
-	mode, err := c.value("PRAGMA journal_mode")
-	if err != nil {
+	if err := verifyWAL(c); err != nil {
 		return err
-	}
-	if mode != "wal" {
-		return fmt.Errorf("journal mode is %v instead of wal: the file system may be unable to share memory (a network file system?); put the log on a local disk", mode)
 	}
 	const full = 2
 	level, err := c.integer("PRAGMA synchronous")
@@ -65,6 +61,17 @@ func verifyDurable(c conn) error {
 	}
 	if level != full {
 		return fmt.Errorf("synchronous is %d instead of %d (FULL): commits would not survive a loss of power", level, full)
+	}
+	return nil
+}
+
+func verifyWAL(c conn) error {
+	mode, err := c.value("PRAGMA journal_mode")
+	if err != nil {
+		return err
+	}
+	if mode != "wal" {
+		return fmt.Errorf("journal mode is %v instead of wal: the file system may be unable to share memory (a network file system?); put the log on a local disk", mode)
 	}
 	return nil
 }
@@ -117,7 +124,7 @@ func (w *writerConn) readVersion(stream string) (eventstore.Version, error) {
 }
 
 func (w *writerConn) readOutcome(commandID string) (o eventstore.Outcome, checksum int64, found bool, err error) {
-	var row [3]driver.Value
+	var row [5]driver.Value
 	found, err = w.findOutcome.row(row[:], commandID)
 	if err != nil || !found {
 		return o, 0, false, err
@@ -125,13 +132,16 @@ func (w *writerConn) readOutcome(commandID string) (o eventstore.Outcome, checks
 	o.CommandID = commandID
 	o.Fingerprint, _ = row[0].([]byte) // of any other type, it does not match its checksum
 	o.Answer, _ = row[1].([]byte)
-	checksum, _ = row[2].(int64)
+	first, _ := row[2].(int64)
+	last, _ := row[3].(int64)
+	o.First, o.Last = eventstore.Position(first), eventstore.Position(last)
+	checksum, _ = row[4].(int64)
 	return o, checksum, true, nil
 }
 
 // putOutcome stores an outcome, unless its command has one, and reports which.
 func (w *writerConn) putOutcome(o *eventstore.Outcome, h *hasher) (fresh bool, err error) {
-	n, err := w.insertOutcome.exec(o.CommandID, blob(o.Fingerprint), blob(o.Answer), h.outcome(o))
+	n, err := w.insertOutcome.exec(o.CommandID, blob(o.Fingerprint), blob(o.Answer), int64(o.First), int64(o.Last), h.outcome(o))
 	return n > 0, err
 }
 

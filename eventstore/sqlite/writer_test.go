@@ -1,0 +1,465 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"database/sql/driver"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/mattn/go-sqlite3"
+	"github.com/stretchr/testify/require"
+
+	"github.com/grouplog/grouplog/eventstore"
+)
+
+// slowCommit holds every COMMIT back until it is let go, and counts them.
+type slowCommit struct {
+	hooks
+	started chan struct{} // gets one value for each COMMIT that begins
+	proceed chan struct{} // takes one value for each COMMIT, or is closed
+}
+
+func newSlowCommit() *slowCommit {
+	s := &slowCommit{started: make(chan struct{}, 100), proceed: make(chan struct{})}
+	s.exec = func(query string, do func() (driver.Result, error)) (driver.Result, error) {
+		if query == "COMMIT" {
+			s.started <- struct{}{}
+			<-s.proceed
+		}
+		return do()
+	}
+	return s
+}
+
+// enqueueAll puts n calls into the queue, behind whatever the writer is doing.
+func enqueueAll(t *testing.T, db *DB, n int, commitOf func(i int) eventstore.Commit) []*request {
+	t.Helper()
+	requests := make([]*request, n)
+	for i := range requests {
+		r, err := db.enqueue(t.Context(), []eventstore.Commit{commitOf(i)})
+		require.NoError(t, err)
+		requests[i] = r
+	}
+	return requests
+}
+
+func TestGroupCommit(t *testing.T) {
+	slow := newSlowCommit()
+	db := open(t, &Options{dial: slow.dial, MaxBatch: 50})
+	of := func(i int) eventstore.Commit { return commit(fmt.Sprint("stream ", i), eventstore.Absent(), "x") }
+
+	first := enqueueAll(t, db, 1, of)
+	<-slow.started
+	rest := enqueueAll(t, db, 120, func(i int) eventstore.Commit { return of(i + 1) })
+	close(slow.proceed)
+	for _, r := range append(first, rest...) {
+		<-r.done
+		require.NoError(t, r.err)
+		require.NoError(t, r.results[0].Err)
+	}
+	require.Len(t, slow.started, 3, "what waits during a COMMIT shares the next ones: 120 commits in batches of at most 50 take three")
+	all, err := drain(t, db)
+	require.NoError(t, err)
+	require.Len(t, all, 121)
+}
+
+func TestNobodyIsAnsweredBeforeTheCommit(t *testing.T) {
+	slow := newSlowCommit()
+	db := open(t, &Options{dial: slow.dial})
+	r := enqueueAll(t, db, 1, func(int) eventstore.Commit { return commit("s", eventstore.Absent(), "x") })[0]
+	<-slow.started
+	changed := db.Changed()
+	for _, ch := range []<-chan struct{}{r.done, changed} {
+		select {
+		case <-ch:
+			t.Fatal("an append is answered, and others are told, after its COMMIT and not before")
+		default:
+		}
+	}
+	head, err := db.Head(t.Context())
+	require.NoError(t, err)
+	require.Zero(t, head, "what is not committed is not seen")
+	close(slow.proceed)
+	<-r.done
+	<-changed
+}
+
+func TestCancelWhileQueuedAndWhenTaken(t *testing.T) {
+	slow := newSlowCommit()
+	db := open(t, &Options{dial: slow.dial})
+	type answer struct {
+		results []eventstore.Result
+		err     error
+	}
+	call := func(ctx context.Context, stream string) <-chan answer {
+		ch := make(chan answer, 1)
+		go func() {
+			results, err := db.Append(ctx, commit(stream, eventstore.Absent(), "x"))
+			ch <- answer{results, err}
+		}()
+		return ch
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	taken := call(ctx, "taken")
+	<-slow.started
+	queued := call(ctx, "queued")
+	cancel()
+	a := <-queued
+	require.ErrorIs(t, a.err, context.Canceled, "who waits is let go while somebody else's transaction goes on")
+	select {
+	case a := <-taken:
+		t.Fatalf("an append that was taken waits for what becomes of it: %v", a)
+	default:
+	}
+	close(slow.proceed)
+	a = <-taken
+	require.NoError(t, a.err, "an append that was taken is answered with what became of it")
+	mustAppend(t, db, commit("after", eventstore.Absent(), "x"))
+	all, err := drain(t, db)
+	require.NoError(t, err)
+	require.Len(t, all, 2)
+	require.Equal(t, []string{"taken", "after"}, []string{all[0].Stream, all[1].Stream})
+}
+
+func TestCancelWhileTheQueueIsFull(t *testing.T) {
+	slow := newSlowCommit()
+	db := open(t, &Options{dial: slow.dial})
+	of := func(i int) eventstore.Commit { return commit(fmt.Sprint(i), eventstore.Absent(), "x") }
+	enqueueAll(t, db, 1, of)
+	<-slow.started
+	enqueueAll(t, db, queueLength, func(i int) eventstore.Commit { return of(i + 1) })
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error)
+	go func() {
+		_, err := db.Append(ctx, of(-1))
+		done <- err
+	}()
+	cancel()
+	require.ErrorIs(t, <-done, context.Canceled)
+	close(slow.proceed)
+}
+
+func TestCloseAnswersWhatIsQueued(t *testing.T) {
+	slow := newSlowCommit()
+	path := filepath.Join(t.TempDir(), "groups.db")
+	db := openAt(t, path, &Options{dial: slow.dial})
+	of := func(i int) eventstore.Commit { return commit(fmt.Sprint(i), eventstore.Absent(), "x") }
+	requests := enqueueAll(t, db, 1, of)
+	<-slow.started
+	requests = append(requests, enqueueAll(t, db, 5, func(i int) eventstore.Commit { return of(i + 1) })...)
+	closed := make(chan error)
+	go func() { closed <- db.Close() }()
+	close(slow.proceed)
+	require.NoError(t, <-closed)
+	for _, r := range requests {
+		<-r.done
+		require.NoError(t, r.err)
+	}
+	all, err := drain(t, openAt(t, path, nil))
+	require.NoError(t, err)
+	require.Len(t, all, 6)
+}
+
+func TestChangedTellsOfRecordsOnly(t *testing.T) {
+	db := open(t, nil)
+	mustAppend(t, db, withOutcome(commit("s", eventstore.Any(), "x"), "id"))
+	changed := db.Changed()
+	mustAppend(t, db, withOutcome(commit("s", eventstore.Any()), "other"))
+	for _, c := range []eventstore.Commit{commit("s", eventstore.Absent(), "x"), withOutcome(commit("s", eventstore.Any(), "x"), "id")} {
+		results, err := db.Append(t.Context(), c)
+		require.NoError(t, err)
+		require.Error(t, results[0].Err)
+	}
+	select {
+	case <-changed:
+		t.Fatal("without new records there is no news")
+	default:
+	}
+	mustAppend(t, db, commit("s", eventstore.Any(), "y"))
+	<-changed
+}
+
+func TestBusy(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "groups.db")
+	db := openAt(t, path, &Options{BusyTimeout: 20 * time.Millisecond})
+	fill(t, db, 2)
+	other, err := sql.Open("sqlite3", uri(path)+"?_txlock=immediate")
+	require.NoError(t, err)
+	defer func() { require.NoError(t, other.Close()) }()
+	tx, err := other.BeginTx(t.Context(), nil)
+	require.NoError(t, err)
+
+	results, err := db.Append(t.Context(), commit("s", eventstore.Any(), "x"))
+	require.ErrorIs(t, err, eventstore.ErrBusy)
+	require.NotErrorIs(t, err, eventstore.ErrUnknown)
+	require.Nil(t, results)
+	var cause sqlite3.Error
+	require.ErrorAs(t, err, &cause, "the cause is kept")
+	all, err := drain(t, db)
+	require.NoError(t, err, "reading goes on while somebody else writes")
+	require.Len(t, all, 2)
+	second := openAt(t, path, &Options{BusyTimeout: 20 * time.Millisecond}) // so does opening
+	require.NoError(t, second.Close())
+
+	require.NoError(t, tx.Rollback())
+	require.EqualValues(t, 3, mustAppend(t, db, commit("s", eventstore.Exactly(2), "x")).Version)
+}
+
+func TestFull(t *testing.T) {
+	db := open(t, nil)
+	fill(t, db, 10)
+	// No record is in flight: the writer's connection can be used here.
+	require.NoError(t, db.writer.conn.exec("PRAGMA max_page_count = 20"))
+	stored := eventstore.Position(10)
+	for {
+		results, err := db.Append(t.Context(), commit("s", eventstore.Any(), strings.Repeat("x", 20000)))
+		if err != nil {
+			require.ErrorIs(t, err, eventstore.ErrFull)
+			require.NotErrorIs(t, err, eventstore.ErrUnknown)
+			require.Nil(t, results)
+			break
+		}
+		stored = results[0].Last
+	}
+	all, err := drain(t, db)
+	require.NoError(t, err, "reading goes on")
+	require.Len(t, all, int(stored), "nothing was stored of what did not fit")
+	require.NoError(t, db.Check(t.Context()))
+
+	require.NoError(t, db.writer.conn.exec("PRAGMA max_page_count = 1000000"))
+	require.Equal(t, stored+1, mustAppend(t, db, commit("s", eventstore.Exactly(eventstore.Version(stored)), "x")).First,
+		"when there is room again, writing goes on where it was")
+}
+
+// TestFailures lets the disk fail at every statement of a transaction. Whatever
+// happens, the answer is honest and the next append is right.
+func TestFailures(t *testing.T) {
+	ioError := sqlite3.Error{Code: sqlite3.ErrIoErr, ExtendedCode: sqlite3.ErrIoErrFsync}
+	for _, test := range []struct {
+		statement string
+		after     bool // the statement is done, and fails all the same
+		unknown   bool
+		stored    bool
+	}{
+		{statement: "BEGIN IMMEDIATE"},
+		{statement: "BEGIN IMMEDIATE", after: true},
+		{statement: "INSERT INTO events"},
+		{statement: "INSERT INTO events", after: true},
+		{statement: "INSERT INTO outcomes", after: true},
+		{statement: "COMMIT", unknown: true},
+		{statement: "COMMIT", after: true, unknown: true, stored: true},
+	} {
+		t.Run(fmt.Sprintf("%s after=%v", test.statement, test.after), func(t *testing.T) {
+			var armed, opened int
+			h := &hooks{}
+			h.dsn = func(dsn string) string { opened++; return dsn }
+			h.exec = func(query string, do func() (driver.Result, error)) (driver.Result, error) {
+				if armed == 0 || len(query) < len(test.statement) || query[:len(test.statement)] != test.statement {
+					return do()
+				}
+				armed--
+				if test.after {
+					if _, err := do(); err != nil {
+						return nil, err
+					}
+				}
+				return nil, ioError
+			}
+			db := open(t, &Options{dial: h.dial})
+			fill(t, db, 2)
+			armed, opened = 1, 0
+			results, err := db.Append(t.Context(), withOutcome(commit("s", eventstore.Exactly(2), "a", "b"), "id"))
+			require.ErrorAs(t, err, new(sqlite3.Error), "the cause is kept")
+			require.Nil(t, results)
+			require.Equal(t, test.unknown, errors.Is(err, eventstore.ErrUnknown), "%v", err)
+
+			at := eventstore.Version(2)
+			if test.stored {
+				at = 4
+			}
+			result := mustAppend(t, db, commit("s", eventstore.Exactly(at), "after"))
+			require.EqualValues(t, at+1, result.First, "memory is what the disk holds")
+			require.Equal(t, 1, opened, "after an I/O error the connection is not trusted any more")
+			_, found, err := db.Outcome(t.Context(), "id")
+			require.NoError(t, err)
+			require.Equal(t, test.stored, found)
+			all, err := drain(t, db)
+			require.NoError(t, err)
+			require.Len(t, all, int(at)+1)
+			require.NoError(t, db.Check(t.Context()))
+		})
+	}
+}
+
+// TestFailureFailsTheWholeBatch checks that a transaction which fails is answered with
+// its error to all who share it, and leaves nothing in memory.
+func TestFailureFailsTheWholeBatch(t *testing.T) {
+	slow := newSlowCommit()
+	var fail error
+	exec := slow.exec
+	slow.exec = func(query string, do func() (driver.Result, error)) (driver.Result, error) {
+		if query == "COMMIT" && fail != nil {
+			return nil, fail
+		}
+		return exec(query, do)
+	}
+	db := open(t, &Options{dial: slow.dial})
+	first := enqueueAll(t, db, 1, func(int) eventstore.Commit { return commit("first", eventstore.Absent(), "x") })[0]
+	<-slow.started
+	batch := enqueueAll(t, db, 5, func(i int) eventstore.Commit { return commit(fmt.Sprint(i%3), eventstore.Any(), "x") })
+	fail = sqlite3.Error{Code: sqlite3.ErrFull}
+	close(slow.proceed)
+	<-first.done
+	require.NoError(t, first.err)
+	for _, r := range batch {
+		<-r.done
+		require.ErrorIs(t, r.err, eventstore.ErrFull)
+		require.Nil(t, r.results)
+	}
+	fail = nil
+	require.EqualValues(t, 2, mustAppend(t, db, commit("0", eventstore.Absent(), "x")).First)
+}
+
+// TestLastLineOfDefence makes the writer believe what is not so: the index over streams
+// and versions, and a second look, put it right.
+func TestLastLineOfDefence(t *testing.T) {
+	db := open(t, nil)
+	fill(t, db, 3)
+	db.writer.versions.set("s", 1)
+	results, err := db.Append(t.Context(), commit("s", eventstore.Exactly(1), "late"), commit("other", eventstore.Absent(), "x"))
+	require.NoError(t, err)
+	var conflict *eventstore.ConflictError
+	require.ErrorAs(t, results[0].Err, &conflict)
+	require.EqualValues(t, 3, conflict.Actual)
+	require.EqualValues(t, 4, results[1].First)
+
+	db.writer.versions.set("s", 0)
+	require.EqualValues(t, 4, mustAppend(t, db, commit("s", eventstore.Any(), "x")).Version)
+	_, err = drain(t, db)
+	require.NoError(t, err)
+}
+
+func TestVersionsAreBounded(t *testing.T) {
+	v := newVersions(3)
+	for i := range 10 {
+		v.set(fmt.Sprint(i), eventstore.Version(i))
+		got, ok := v.get(fmt.Sprint(i))
+		require.True(t, ok, "what was set last is remembered")
+		require.EqualValues(t, i, got)
+		require.LessOrEqual(t, len(v.last), 3)
+	}
+	full := fmt.Sprint(9)
+	v.set(full, 99)
+	require.Len(t, v.last, 3, "a stream that is known displaces no other")
+
+	db := open(t, nil)
+	db.writer.versions = newVersions(2)
+	for i := range 30 {
+		mustAppend(t, db, commit(fmt.Sprint(i%5), eventstore.Exactly(eventstore.Version(i/5)), "x"))
+	}
+}
+
+func TestMoved(t *testing.T) {
+	for name, test := range map[string]struct {
+		move, back func(t *testing.T, path string)
+	}{
+		"moved": {
+			move: func(t *testing.T, path string) { require.NoError(t, os.Rename(path, path+".away")) },
+			back: func(t *testing.T, path string) { require.NoError(t, os.Rename(path+".away", path)) },
+		},
+		"deleted": {move: func(t *testing.T, path string) { require.NoError(t, os.Remove(path)) }},
+		"replaced": {move: func(t *testing.T, path string) {
+			content, err := os.ReadFile(path)
+			require.NoError(t, err)
+			require.NoError(t, os.WriteFile(path+".new", content, 0o600))
+			require.NoError(t, os.Rename(path+".new", path))
+		}},
+		"-wal deleted": {move: func(t *testing.T, path string) { require.NoError(t, os.Remove(path+"-wal")) }},
+		"-wal replaced": {move: func(t *testing.T, path string) {
+			require.NoError(t, os.Remove(path+"-wal"))
+			require.NoError(t, os.WriteFile(path+"-other", nil, 0o600))
+			require.NoError(t, os.Rename(path+"-other", path+"-wal"))
+		}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			path := filepath.Join(t.TempDir(), "groups.db")
+			db := openAt(t, path, nil)
+			fill(t, db, 2)
+			test.move(t, path)
+			for range 2 {
+				results, err := db.Append(t.Context(), commit("s", eventstore.Any(), "lost"))
+				require.ErrorIs(t, err, ErrMoved)
+				require.NotErrorIs(t, err, eventstore.ErrUnknown, "what is noticed before is not written")
+				require.ErrorContains(t, err, path)
+				require.Nil(t, results)
+			}
+			if test.back != nil {
+				test.back(t, path)
+				require.EqualValues(t, 3, mustAppend(t, db, commit("s", eventstore.Exactly(2), "x")).First)
+			}
+		})
+	}
+}
+
+func TestMovedDuringTheCommit(t *testing.T) {
+	slow := newSlowCommit()
+	path := filepath.Join(t.TempDir(), "groups.db")
+	db := openAt(t, path, &Options{dial: slow.dial})
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		_, err := db.Append(t.Context(), commit("s", eventstore.Any(), "x"))
+		if !errors.Is(err, ErrMoved) || !errors.Is(err, eventstore.ErrUnknown) {
+			t.Errorf("%v: an append into a file that went away meanwhile is not acknowledged", err)
+		}
+	})
+	<-slow.started
+	require.NoError(t, os.Remove(path))
+	close(slow.proceed)
+	wg.Wait()
+}
+
+// TestSlowReaderHoldsNothingBack stops a reader in the middle: the -wal can be put
+// away all the same.
+func TestSlowReaderHoldsNothingBack(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "groups.db")
+	db := openAt(t, path, nil)
+	fill(t, db, firstPage+2*fullPage)
+	other, err := sql.Open("sqlite3", uri(path)+"?_busy_timeout=20")
+	require.NoError(t, err)
+	defer func() { require.NoError(t, other.Close()) }()
+	n := 0
+	for _, err := range db.ReadAll(t.Context(), 0) {
+		require.NoError(t, err)
+		if n++; n%(firstPage+1) != 1 {
+			continue
+		}
+		var busy, frames, moved int
+		require.NoError(t, other.QueryRowContext(t.Context(), "PRAGMA wal_checkpoint(TRUNCATE)").Scan(&busy, &frames, &moved))
+		require.Zero(t, busy, "a reader holds no transaction while it looks at what it got")
+	}
+	require.Equal(t, firstPage+2*fullPage, n)
+}
+
+func TestPagesAreBoundedInBytes(t *testing.T) {
+	db := open(t, nil)
+	var commits []eventstore.Commit
+	for i := range 12 {
+		commits = append(commits, commit("s", eventstore.Exactly(eventstore.Version(i)), strings.Repeat("x", 1<<20)))
+	}
+	_, err := db.Append(t.Context(), commits...)
+	require.NoError(t, err)
+	p, err := db.readPage(t.Context(), order{query: db.selectAll}, 0, 100)
+	require.NoError(t, err)
+	require.Less(t, len(p.records), 12)
+	require.False(t, p.last)
+	all, err := drain(t, db)
+	require.NoError(t, err)
+	require.Len(t, all, 12)
+}
