@@ -40,9 +40,13 @@ type ConflictError struct {
 	Stream   string
 	Expected Expectation
 	Actual   Version
+	Follows  bool // an earlier commit of the same call to the stream was refused
 }
 
 func (e *ConflictError) Error() string {
+	if e.Follows {
+		return fmt.Sprintf("append to %q: an earlier commit of the same call was refused; read the stream again and decide anew", e.Stream)
+	}
 	return fmt.Sprintf("append to %q: expected %s, found version %d; read the stream again and decide anew",
 		e.Stream, e.Expected, e.Actual)
 }

@@ -19,8 +19,10 @@ type Store interface {
 	// Append stores commits durably, in the order given, and answers one Result
 	// for each, in the same order. A commit that cannot be stored because of what
 	// the log holds (its stream is elsewhere, its outcome's ID is taken) says so in
-	// its Result and does not affect the others, except that later commits to its
-	// stream will not find the version they expect either.
+	// its Result and does not affect the others, but for those to its stream: once a
+	// commit is refused, the later ones of the call to the same stream are refused too,
+	// unless they expect Any. They were made in the belief that the first would be
+	// stored, and the version they expect could be there by chance.
 	//
 	// An error means that nothing in this call is known to be stored: the results
 	// are nil. ErrUnknown among its causes means that it may be stored all the same:

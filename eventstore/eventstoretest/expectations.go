@@ -55,7 +55,8 @@ func requireConflict(t testing.TB, result eventstore.Result, stream string, expe
 	require.ErrorIs(t, result.Err, eventstore.ErrConflict, "%s does not accept a stream at version %d", expect, actual)
 	var conflict *eventstore.ConflictError
 	require.ErrorAs(t, result.Err, &conflict, "a conflict is a *ConflictError")
-	require.Equal(t, eventstore.ConflictError{Stream: stream, Expected: expect, Actual: actual}, *conflict,
+	follows := conflict.Follows && expect.Accepts(actual) // nothing else can be the reason
+	require.Equal(t, eventstore.ConflictError{Stream: stream, Expected: expect, Actual: actual, Follows: follows}, *conflict,
 		"a ConflictError names the stream, what was expected of it, and where it is")
 	result.Err = nil
 	require.Zero(t, result, "a commit that is not stored has no places")

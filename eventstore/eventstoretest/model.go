@@ -28,14 +28,15 @@ func (m *model) version(stream string) eventstore.Version {
 	return n
 }
 
-func (m *model) apply(c eventstore.Commit, base eventstore.Position) eventstore.Result {
+func (m *model) apply(c eventstore.Commit, base eventstore.Position, refused bool) eventstore.Result {
 	if c.Outcome != nil {
 		if stored, ok := m.outcomes[c.Outcome.CommandID]; ok {
 			return eventstore.Result{Err: &eventstore.DuplicateError{Stored: stored}}
 		}
 	}
-	if actual := m.version(c.Stream); !c.Expect.Accepts(actual) {
-		return eventstore.Result{Err: &eventstore.ConflictError{Stream: c.Stream, Expected: c.Expect, Actual: actual}}
+	follows := refused && c.Expect != eventstore.Any()
+	if actual := m.version(c.Stream); follows || !c.Expect.Accepts(actual) {
+		return eventstore.Result{Err: &eventstore.ConflictError{Stream: c.Stream, Expected: c.Expect, Actual: actual, Follows: follows}}
 	}
 	var result eventstore.Result
 	for _, e := range c.Events {
@@ -71,8 +72,10 @@ func testModel(t *testing.T, s *suite) {
 			"append": func(rt *rapid.T) {
 				commits := rapid.SliceOfN(anyCommit(streams, ids), 1, 5).Draw(rt, "commits")
 				want := make([]eventstore.Result, len(commits))
+				refused := map[string]bool{}
 				for i, c := range commits {
-					want[i] = m.apply(c, base)
+					want[i] = m.apply(c, base, refused[c.Stream])
+					refused[c.Stream] = refused[c.Stream] || want[i].Err != nil
 				}
 				got, err := store.Append(t.Context(), commits...)
 				require.NoError(rt, err)

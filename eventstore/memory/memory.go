@@ -58,8 +58,9 @@ func (s *Store) Append(ctx context.Context, commits ...eventstore.Commit) ([]eve
 	}
 	head := len(s.records)
 	results := make([]eventstore.Result, len(commits))
+	var refused eventstore.Refused
 	for i := range commits {
-		results[i] = s.commit(&commits[i])
+		results[i] = s.commit(&commits[i], &refused)
 	}
 	if len(s.records) > head {
 		close(s.changed)
@@ -69,15 +70,16 @@ func (s *Store) Append(ctx context.Context, commits ...eventstore.Commit) ([]eve
 }
 
 // commit judges one commit and applies it. The caller holds the lock.
-func (s *Store) commit(c *eventstore.Commit) eventstore.Result {
+func (s *Store) commit(c *eventstore.Commit, refused *eventstore.Refused) eventstore.Result {
 	if c.Outcome != nil {
 		if stored, ok := s.outcomes[c.Outcome.CommandID]; ok {
+			refused.Add(c)
 			return eventstore.Result{Err: &eventstore.DuplicateError{Stored: cloneOutcome(stored)}}
 		}
 	}
 	actual := eventstore.Version(len(s.streams[c.Stream]))
-	if !c.Expect.Accepts(actual) {
-		return eventstore.Result{Err: &eventstore.ConflictError{Stream: c.Stream, Expected: c.Expect, Actual: actual}}
+	if conflict := refused.Judge(c, actual); conflict != nil {
+		return eventstore.Result{Err: conflict}
 	}
 	if c.Outcome != nil {
 		s.outcomes[c.Outcome.CommandID] = cloneOutcome(c.Outcome.Of(eventstore.Position(len(s.records)), len(c.Events)))

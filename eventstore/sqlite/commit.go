@@ -11,8 +11,9 @@ import (
 func (w *writer) applyBatch() (stored bool, err error) {
 	for _, r := range w.batch {
 		r.results = make([]eventstore.Result, len(r.commits))
+		var refused eventstore.Refused
 		for i := range r.commits {
-			result, err := w.apply(&r.commits[i])
+			result, err := w.apply(&r.commits[i], &refused)
 			if err != nil {
 				return false, err
 			}
@@ -26,18 +27,18 @@ func (w *writer) applyBatch() (stored bool, err error) {
 // apply judges one commit against the log and the commits before it in the batch, and
 // writes it. It writes nothing of a commit that it refuses: there is no savepoint to
 // go back to. An error is not about the commit but about the transaction.
-func (w *writer) apply(c *eventstore.Commit) (eventstore.Result, error) {
+func (w *writer) apply(c *eventstore.Commit, refused *eventstore.Refused) (eventstore.Result, error) {
 	version, err := w.version(c)
 	if err != nil {
 		return eventstore.Result{}, err
 	}
-	if !c.Expect.Accepts(version) {
+	if conflict := refused.Judge(c, version); conflict != nil {
 		if c.Outcome != nil {
 			if refusal, err := w.duplicate(c.Outcome.CommandID); refusal != nil || err != nil {
 				return eventstore.Result{Err: refusal}, err
 			}
 		}
-		return eventstore.Result{Err: &eventstore.ConflictError{Stream: c.Stream, Expected: c.Expect, Actual: version}}, nil
+		return eventstore.Result{Err: conflict}, nil
 	}
 	if c.Outcome != nil {
 		outcome := c.Outcome.Of(w.head, len(c.Events))
@@ -46,6 +47,7 @@ func (w *writer) apply(c *eventstore.Commit) (eventstore.Result, error) {
 			return eventstore.Result{}, err
 		}
 		if !fresh {
+			refused.Add(c)
 			refusal, err := w.duplicate(c.Outcome.CommandID)
 			return eventstore.Result{Err: refusal}, err
 		}

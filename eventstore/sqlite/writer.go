@@ -116,9 +116,6 @@ func (w *writer) transact() (appended bool, err error) {
 			return false, err
 		}
 	}
-	if err := w.guard.check(); err != nil {
-		return false, err
-	}
 	if _, err := w.conn.begin.exec(); err != nil {
 		return false, err
 	}
@@ -134,11 +131,13 @@ func (w *writer) transact() (appended bool, err error) {
 		_, err := w.conn.rollback.exec()
 		return false, err
 	}
+	// As late as it can be: the COMMIT is what writes. Who moves the file after that
+	// moves it with what it holds.
+	if err := w.guard.check(); err != nil {
+		return false, err
+	}
 	if _, err := w.conn.commit.exec(); err != nil {
 		return false, commitError(err)
-	}
-	if err := w.guard.check(); err != nil {
-		return false, fmt.Errorf("%w: %w", eventstore.ErrUnknown, err)
 	}
 	return w.head > head, nil
 }

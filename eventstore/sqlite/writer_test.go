@@ -9,7 +9,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -396,7 +395,7 @@ func TestMoved(t *testing.T) {
 			for range 2 {
 				results, err := db.Append(t.Context(), commit("s", eventstore.Any(), "lost"))
 				require.ErrorIs(t, err, ErrMoved)
-				require.NotErrorIs(t, err, eventstore.ErrUnknown, "what is noticed before is not written")
+				require.NotErrorIs(t, err, eventstore.ErrUnknown, "what is noticed before the COMMIT is not written")
 				require.ErrorContains(t, err, path)
 				require.Nil(t, results)
 			}
@@ -406,23 +405,6 @@ func TestMoved(t *testing.T) {
 			}
 		})
 	}
-}
-
-func TestMovedDuringTheCommit(t *testing.T) {
-	slow := newSlowCommit()
-	path := filepath.Join(t.TempDir(), "groups.db")
-	db := openAt(t, path, &Options{dial: slow.dial})
-	var wg sync.WaitGroup
-	wg.Go(func() {
-		_, err := db.Append(t.Context(), commit("s", eventstore.Any(), "x"))
-		if !errors.Is(err, ErrMoved) || !errors.Is(err, eventstore.ErrUnknown) {
-			t.Errorf("%v: an append into a file that went away meanwhile is not acknowledged", err)
-		}
-	})
-	<-slow.started
-	require.NoError(t, os.Remove(path))
-	close(slow.proceed)
-	wg.Wait()
 }
 
 // TestSlowReaderHoldsNothingBack stops a reader in the middle: the -wal can be put
