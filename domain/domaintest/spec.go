@@ -1,6 +1,7 @@
 package domaintest
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -32,33 +33,41 @@ func Given(t testing.TB, p domain.Policies, events ...domain.Event) *Scene {
 	return s
 }
 
+// with is the scene with a change: scenes never change, so that one may be the
+// start of several specs.
+func (s *Scene) with(change func(*Scene)) *Scene {
+	changed := *s
+	changed.past = slices.Clone(s.past)
+	change(&changed)
+	return &changed
+}
+
 // InGroup has the scene play in a group with another ID than GroupID.
-func (s *Scene) InGroup(id string) *Scene { s.groupID = id; return s }
+func (s *Scene) InGroup(id string) *Scene { return s.with(func(s *Scene) { s.groupID = id }) }
 
 // At is when the following happens; noon, if nothing is said.
-func (s *Scene) At(at time.Time) *Scene { s.now = at; return s }
+func (s *Scene) At(at time.Time) *Scene { return s.with(func(s *Scene) { s.now = at }) }
 
 // Later lets time pass.
 func (s *Scene) Later(d time.Duration) *Scene { return s.At(s.now.Add(d)) }
 
 // And adds events that happen now.
 func (s *Scene) And(events ...domain.Event) *Scene {
-	for _, e := range events {
-		s.past = append(s.past, Recorded{Event: e, Meta: domain.Meta{Actor: domain.System, At: s.now}})
-	}
-	return s
+	return s.with(func(s *Scene) {
+		for _, e := range events {
+			s.past = append(s.past, Recorded{Event: e, Meta: domain.Meta{Actor: domain.System, At: s.now}})
+		}
+	})
 }
 
 // Counting says of how many groups users are members; none, if nothing is said.
 func (s *Scene) Counting(groups map[string]int) *Scene {
-	s.groupsOf = func(userID string) (int, error) { return groups[userID], nil }
-	return s
+	return s.with(func(s *Scene) { s.groupsOf = func(userID string) (int, error) { return groups[userID], nil } })
 }
 
 // CountingFails says that nobody knows of how many groups users are members.
 func (s *Scene) CountingFails(err error) *Scene {
-	s.groupsOf = func(string) (int, error) { return 0, err }
-	return s
+	return s.with(func(s *Scene) { s.groupsOf = func(string) (int, error) { return 0, err } })
 }
 
 // Group is the group as it is now.
@@ -97,10 +106,7 @@ func (s *Scene) When(actor domain.Actor, cmd commands.Command) *Verdict {
 // each.
 func (v *Verdict) apply() {
 	v.t.Helper()
-	v.after = &Scene{
-		t: v.t, policies: v.scene.policies, groupID: v.scene.groupID, now: v.scene.now, groupsOf: v.scene.groupsOf,
-		past: append([]Recorded(nil), v.scene.past...),
-	}
+	v.after = v.scene.with(func(*Scene) {})
 	g := v.scene.Group()
 	for _, e := range v.Decision.Events {
 		back := ThroughCodec(v.t, e)
