@@ -101,6 +101,27 @@ func (w *writer) checkpoint(name string) (c checkpoint, found bool, err error) {
 	return c, err == nil, err
 }
 
+const (
+	selectCheckpoints     = "SELECT name, version, epoch, position FROM projection_checkpoints"
+	selectLiveCheckpoints = "SELECT name, version, epoch, position FROM live.projection_checkpoints"
+)
+
+// scanCheckpoints reads all checkpoints, by name, without the records' fingerprints.
+// It closes the rows.
+func scanCheckpoints(rows *sql.Rows) (map[string]checkpoint, error) {
+	defer rows.Close()
+	at := map[string]checkpoint{}
+	for rows.Next() {
+		var name string
+		var c checkpoint
+		if err := rows.Scan(&name, &c.version, &c.epoch, &c.position); err != nil {
+			return nil, err
+		}
+		at[name] = c
+	}
+	return at, rows.Err()
+}
+
 // install creates a projection's tables, empty, and its checkpoint before the first
 // record. The epoch is newer than any that the projection had.
 func (w *writer) install(p Projection, epoch int64) error {

@@ -119,9 +119,10 @@ const (
 	// most the newest transactions, which come back from the log.
 	writerPragmas = `PRAGMA synchronous = NORMAL; PRAGMA cache_size = -32000;
 		PRAGMA wal_autocheckpoint = 2000; PRAGMA journal_size_limit = 33554432;`
-	readerPragmas  = `PRAGMA query_only = 1; PRAGMA cache_size = -8000;`
-	scratchPragmas = `PRAGMA page_size = 8192; PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF;
-		PRAGMA cache_size = -128000;`
+	readerPragmas = `PRAGMA query_only = 1; PRAGMA cache_size = -8000;`
+	// Of the main schema alone: they must not hold for the live file, which is attached.
+	scratchPragmas = `PRAGMA main.page_size = 8192; PRAGMA main.locking_mode = EXCLUSIVE;
+		PRAGMA main.journal_mode = OFF; PRAGMA main.synchronous = OFF; PRAGMA main.cache_size = -128000;`
 
 	writerParameters = "_busy_timeout=100"
 	readerParameters = "_busy_timeout=5000&_txlock=deferred&_stmt_cache_size=64"

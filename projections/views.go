@@ -30,7 +30,8 @@ type Views struct {
 	position eventstore.Position
 	failure  error // why the runner stopped
 	closed   bool
-	moved    chan struct{} // closed when one of the three above changes
+	moved    chan struct{}   // closed when one of the three above changes
+	running  context.Context // ends with Close
 	stop     context.CancelFunc
 	resume   chan struct{} // tells a runner that has stopped to try again
 	done     chan struct{} // closed when the runner has ended
@@ -64,12 +65,11 @@ func Open(ctx context.Context, path string, log eventstore.Store, opts *Options)
 		return nil, errors.Join(err, v.writer.close())
 	}
 	v.readers = at.openReaders(max(4, 2*runtime.GOMAXPROCS(0)))
-	running, stop := context.WithCancel(context.WithoutCancel(ctx))
-	v.stop = stop
+	v.running, v.stop = context.WithCancel(context.WithoutCancel(ctx))
 	if v.opts.Manual {
 		close(v.done)
 	} else {
-		go v.run(running)
+		go v.run(v.running)
 	}
 	return v, nil
 }

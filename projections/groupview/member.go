@@ -90,20 +90,31 @@ func memberCursor(ctx context.Context, tx *sql.Tx, groupID, after string) (gid, 
 	return gid, seq, err
 }
 
-const selectMember = `SELECT m.seq, u.id, m.role, m.joined_at, m.name_card, m.custom, m.muted_until
-	FROM members m CROSS JOIN users u ON u.uid = m.uid`
+const selectMembership = `SELECT m.seq, u.id, m.role, m.joined_at, m.name_card, m.custom, m.muted_until
+	FROM users u CROSS JOIN members m ON m.uid = u.uid WHERE u.id = ? AND m.gid = ?`
 
-// membersQuery is the text for a filter: three, for three ways to find the rows. The
-// fourth parameter is used by those that ask for a role.
+// The texts of membersQuery. All take the same parameters.
+const (
+	selectMember = `SELECT m.seq, u.id, m.role, m.joined_at, m.name_card, m.custom, m.muted_until
+	FROM members m `
+	selectAllMembers = selectMember + `CROSS JOIN users u ON u.uid = m.uid
+	WHERE m.gid = ?1 AND m.seq > ?2 AND ?4 = 0 ORDER BY m.seq LIMIT ?3`
+	selectByRole = selectMember + `CROSS JOIN users u ON u.uid = m.uid
+	WHERE m.gid = ?1 AND m.seq > ?2 AND m.role = ?4 ORDER BY m.seq LIMIT ?3`
+	selectFewByRole = selectMember + `INDEXED BY members_role CROSS JOIN users u ON u.uid = m.uid
+	WHERE m.gid = ?1 AND m.seq > ?2 AND m.role = ?4 AND m.role >= 300 ORDER BY m.seq LIMIT ?3`
+)
+
+// membersQuery is the text for a filter. Admins and owners are few among many, and
+// have an index, which SQLite would not choose by itself.
 func membersQuery(filter MemberFilter) string {
-	const page = " WHERE m.gid = ?1 AND m.seq > ?2"
 	switch {
 	case filter.Role == domain.NotMember:
-		return selectMember + page + " AND ?4 = 0 ORDER BY m.seq LIMIT ?3"
-	case filter.Role >= domain.Admin: // few among many: they have an index
-		return selectMember + page + " AND m.role = ?4 AND m.role >= 300 ORDER BY m.seq LIMIT ?3"
+		return selectAllMembers
+	case filter.Role >= domain.Admin:
+		return selectFewByRole
 	default:
-		return selectMember + page + " AND m.role = ?4 ORDER BY m.seq LIMIT ?3"
+		return selectByRole
 	}
 }
 
@@ -131,8 +142,7 @@ func (q *Queries) Member(ctx context.Context, groupID, userID string) (Member, e
 			return err
 		}
 		var seq int64
-		err = scanMember(tx.QueryRowContext(ctx, `SELECT m.seq, u.id, m.role, m.joined_at, m.name_card, m.custom, m.muted_until
-			FROM users u CROSS JOIN members m ON m.uid = u.uid WHERE u.id = ? AND m.gid = ?`, userID, gid), &seq, &m)
+		err = scanMember(tx.QueryRowContext(ctx, selectMembership, userID, gid), &seq, &m)
 		if errors.Is(err, sql.ErrNoRows) {
 			return notFound("%q is not a member of group %q", userID, groupID)
 		}

@@ -27,6 +27,15 @@ const (
 	bucketLevels = 3
 )
 
+const (
+	lastOpenOrd  = "SELECT ord FROM applications WHERE gid = ? AND state = 0 AND position <= ? ORDER BY position DESC LIMIT 1"
+	lastShutOrd  = "SELECT ord FROM applications WHERE gid = ? AND state > 0 AND position <= ? ORDER BY position DESC LIMIT 1"
+	restOfBucket = `SELECT count(*) FROM (
+			SELECT ord FROM applications WHERE gid = ? AND state = 0 AND position > ? ORDER BY position LIMIT 64
+		) WHERE ord < ?`
+	sumOfBuckets = "SELECT coalesce(sum(n), 0) FROM buckets WHERE gid = ? AND level = ? AND bucket > ? AND bucket < ?"
+)
+
 // unread adds up the groups' open applications that are newer than the user's mark.
 func unread(ctx context.Context, tx *sql.Tx, uid int64, groups []approved) (int, error) {
 	if len(groups) == 0 {
@@ -66,9 +75,7 @@ func (g *approved) newer(ctx context.Context, tx *sql.Tx, mark int64) (int, erro
 	// The rest of the 64 rows. They have the next ords in the order of positions, so
 	// looking at 64 is enough.
 	var total int
-	err = tx.QueryRowContext(ctx, `SELECT count(*) FROM (
-			SELECT ord FROM applications WHERE gid = ? AND state = 0 AND position > ? ORDER BY position LIMIT 64
-		) WHERE ord < ?`, g.gid, mark, ((ord>>bucketBits)+1)<<bucketBits).Scan(&total)
+	err = tx.QueryRowContext(ctx, restOfBucket, g.gid, mark, ((ord>>bucketBits)+1)<<bucketBits).Scan(&total)
 	if err != nil {
 		return 0, err
 	}
@@ -79,8 +86,7 @@ func (g *approved) newer(ctx context.Context, tx *sql.Tx, mark int64) (int, erro
 			end = 1 << 62
 		}
 		var n int
-		err := tx.QueryRowContext(ctx, "SELECT coalesce(sum(n), 0) FROM buckets WHERE gid = ? AND level = ? AND bucket > ? AND bucket < ?",
-			g.gid, level, own, end).Scan(&n)
+		err := tx.QueryRowContext(ctx, sumOfBuckets, g.gid, level, own, end).Scan(&n)
 		if err != nil {
 			return 0, err
 		}
@@ -92,10 +98,7 @@ func (g *approved) newer(ctx context.Context, tx *sql.Tx, mark int64) (int, erro
 // ordAt is the ord of the last application at or before a position; zero if there is
 // none.
 func (g *approved) ordAt(ctx context.Context, tx *sql.Tx, position int64) (last int64, err error) {
-	for _, query := range []string{
-		"SELECT ord FROM applications WHERE gid = ? AND state = 0 AND position <= ? ORDER BY position DESC LIMIT 1",
-		"SELECT ord FROM applications WHERE gid = ? AND state > 0 AND position <= ? ORDER BY position DESC LIMIT 1",
-	} {
+	for _, query := range []string{lastOpenOrd, lastShutOrd} {
 		var ord int64
 		err := tx.QueryRowContext(ctx, query, g.gid, position).Scan(&ord)
 		if err != nil && !errors.Is(err, sql.ErrNoRows) {

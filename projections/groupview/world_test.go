@@ -2,6 +2,7 @@ package groupview_test
 
 import (
 	"context"
+	"slices"
 	"testing"
 	"time"
 
@@ -23,7 +24,8 @@ type world struct {
 	marks  map[string]eventstore.Position
 	asked  map[string]eventstore.Position // by application ID: the last submission or refresh
 	closed map[string]groupview.ApplicationState
-	made   []string // application IDs, in order of submission
+	made   []string                       // application IDs, in order of submission
+	born   map[string]eventstore.Position // when the newest incarnation began
 	head   eventstore.Position
 }
 
@@ -32,6 +34,7 @@ func newWorld(ctx context.Context) *world {
 		ctx: ctx, log: memory.New(), now: time.Date(2024, 2, 3, 4, 5, 6, 7000, time.UTC),
 		groups: map[string]*domain.Group{}, marks: map[string]eventstore.Position{},
 		asked: map[string]eventstore.Position{}, closed: map[string]groupview.ApplicationState{},
+		born: map[string]eventstore.Position{},
 	}
 }
 
@@ -45,55 +48,65 @@ type fataler interface {
 func (w *world) record(t fataler, groupID, actor string, event domain.Event) {
 	t.Helper()
 	g := w.group(groupID)
-	before := map[string]domain.Application{}
-	for a := range g.OpenApplications() {
-		before[a.ID] = a
-	}
+	before := w.mayClose(g, event)
 	w.append(t, domain.GroupStream(groupID), actor, event)
+	w.follow(g, event)
 	g.Apply(event, domain.Meta{Actor: domain.Actor{UserID: actor}, At: w.now})
-	w.follow(g, before, event)
+	for _, a := range before {
+		if _, open := g.Application(a.ID); !open {
+			w.closed[a.ID] = fate(g, event, a)
+		}
+	}
 }
 
-// follow keeps what became of the applications, which the group itself forgets.
-func (w *world) follow(g *domain.Group, before map[string]domain.Application, event domain.Event) {
-	how := groupview.Superseded
+// mayClose lists the open applications that an event may close.
+func (w *world) mayClose(g *domain.Group, event domain.Event) []domain.Application {
 	switch f := event.(type) {
+	case domain.ApplicationSubmitted, domain.ApplicationRefreshed:
+		return nil
+	case domain.ApplicationRefused:
+		if a, open := g.Application(f.ApplicationID); open {
+			return []domain.Application{a}
+		}
+		return nil
+	default:
+		return slices.Collect(g.OpenApplications())
+	}
+}
+
+// follow keeps what a group itself does not.
+func (w *world) follow(g *domain.Group, event domain.Event) {
+	switch f := event.(type) {
+	case domain.GroupCreated, domain.GroupImported:
+		w.born[g.ID()] = w.head
 	case domain.ApplicationSubmitted:
 		w.made = append(w.made, f.ApplicationID)
 		w.asked[f.ApplicationID] = w.head
 	case domain.ApplicationRefreshed:
-		if _, open := before[f.ApplicationID]; open {
+		if _, open := g.Application(f.ApplicationID); open {
 			w.asked[f.ApplicationID] = w.head
-		}
-	case domain.ApplicationRefused:
-		how = groupview.Refused
-	case domain.MembersKicked:
-		how = groupview.VoidBanned
-	}
-	if g.Status() == domain.Dismissed {
-		how = groupview.VoidDismissed
-	}
-	for id, a := range before {
-		if _, open := g.Application(id); open {
-			continue
-		}
-		w.closed[id] = how
-		if f, ok := event.(domain.ApplicationAccepted); ok && f.ApplicationID == id {
-			w.closed[id] = groupview.Accepted
-		}
-		if f, ok := event.(domain.MembersKicked); ok && !contains(f.UserIDs, a.Candidate) {
-			w.closed[id] = groupview.VoidDismissed // the group ended with its last member
 		}
 	}
 }
 
-func contains(ids []string, id string) bool {
-	for _, other := range ids {
-		if other == id {
-			return true
+// fate is what an event made of an application that it closed.
+func fate(g *domain.Group, event domain.Event, a domain.Application) groupview.ApplicationState {
+	switch f := event.(type) {
+	case domain.ApplicationRefused:
+		return groupview.Refused
+	case domain.ApplicationAccepted:
+		if f.ApplicationID == a.ID {
+			return groupview.Accepted
+		}
+	case domain.MembersKicked:
+		if !f.BannedUntil.IsZero() && slices.Contains(f.UserIDs, a.Candidate) {
+			return groupview.VoidBanned
 		}
 	}
-	return false
+	if g.Status() == domain.Dismissed {
+		return groupview.VoidDismissed
+	}
+	return groupview.Superseded
 }
 
 // read moves a user's read mark.

@@ -1,0 +1,131 @@
+package groupview_test
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/grouplog/grouplog/domain"
+	"github.com/grouplog/grouplog/eventstore"
+	"github.com/grouplog/grouplog/projections"
+	"github.com/grouplog/grouplog/projections/groupview"
+)
+
+// crowd is two groups with thousands of applications, open, made again and decided.
+func crowd(t *testing.T, applications int) *world {
+	t.Helper()
+	w := newWorld(t.Context())
+	random := rand.New(rand.NewPCG(1, 2))
+	ids := []string{"big", "small"}
+	for _, id := range ids {
+		w.create(t, id, domain.Public, "owner")
+	}
+	open := map[string][]string{}
+	for i := range applications {
+		group := ids[min(random.IntN(12), 1)^1] // eleven of twelve to the big one
+		switch what := random.IntN(10); {
+		case what < 2 && len(open[group]) > 0:
+			at := random.IntN(len(open[group]))
+			id := open[group][at]
+			a, _ := w.group(group).Application(id)
+			w.record(t, group, "owner", domain.ApplicationRefused{ApplicationID: id, From: a.From, UserID: a.Candidate})
+			open[group] = slices.Delete(open[group], at, at+1)
+		case what < 4 && len(open[group]) > 0:
+			id := open[group][random.IntN(len(open[group]))]
+			a, _ := w.group(group).Application(id)
+			w.record(t, group, a.From, domain.ApplicationRefreshed{ApplicationID: id, From: a.From, UserID: a.Candidate, Message: "again"})
+		default:
+			open[group] = append(open[group], w.apply(t, group, fmt.Sprint("user", i), "hello"))
+		}
+	}
+	return w
+}
+
+// TestUnreadCountsEveryMark: the count is right wherever the mark is, also where the
+// counters of several levels are needed.
+func TestUnreadCountsEveryMark(t *testing.T) {
+	w := crowd(t, 6_000) // more than 64² ords, so three levels
+	views := w.views(t, ":memory:", projections.Options{})
+	q := groupview.NewQueries(views)
+	before := w.head
+	for mark := eventstore.Position(0); mark < before; mark += 97 {
+		// Marks in the middle of the past: what a read mark set then would be.
+		want := 0
+		for id, at := range w.asked {
+			if w.closed[id] == groupview.Pending && at > mark {
+				want++
+			}
+		}
+		got, err := q.CountNewer(w.ctx, "owner", mark)
+		require.NoError(t, err)
+		require.Equal(t, want, got, "mark %d", mark)
+	}
+	unread, err := q.UnreadCount(w.ctx, "owner")
+	require.NoError(t, err)
+	all, err := q.CountNewer(w.ctx, "owner", 0)
+	require.NoError(t, err)
+	require.Equal(t, all, unread)
+
+	w.read(t, "owner")
+	require.NoError(t, views.WaitFor(w.ctx, w.head))
+	unread, err = q.UnreadCount(w.ctx, "owner")
+	require.NoError(t, err)
+	require.Zero(t, unread)
+
+	again, err := projections.Open(w.ctx, ":memory:", w.log, options(1))
+	require.NoError(t, err)
+	defer again.Close()
+	require.NoError(t, again.WaitFor(w.ctx, w.head))
+	want, err := views.Digest(w.ctx)
+	require.NoError(t, err)
+	got, err := again.Digest(w.ctx)
+	require.NoError(t, err)
+	require.Equal(t, want, got, "counters do not depend on the pages")
+}
+
+// TestApplicationsAreMergedNewestFirst: pages of any size make up the same list.
+func TestApplicationsAreMergedNewestFirst(t *testing.T) {
+	w := crowd(t, 1_500)
+	w.record(t, "small", "owner", domain.MemberJoined{UserID: "admin"})
+	w.record(t, "small", "owner", domain.MemberRoleChanged{UserID: "admin", Role: domain.Admin})
+	q := w.ask(t)
+	for _, user := range []string{"owner", "admin"} {
+		for _, limit := range []int{1, 15, 16, 17, 1000} {
+			for _, selection := range []groupview.Selection{groupview.AllApplications, groupview.PendingApplications, groupview.HandledApplications} {
+				var want, got []eventstore.Position
+				for id, at := range w.asked {
+					groupID, _, _, _ := domain.ParseApplicationID(id)
+					pending := w.closed[id] == groupview.Pending
+					if w.group(groupID).Role(user) >= domain.Admin && (selection == groupview.AllApplications || pending == (selection == groupview.PendingApplications)) {
+						want = append(want, at)
+					}
+				}
+				slices.Sort(want)
+				slices.Reverse(want)
+				filter := groupview.ApplicationFilter{Select: selection, Limit: limit}
+				for {
+					page, err := q.Applications(w.ctx, user, filter)
+					require.NoError(t, err)
+					for _, a := range page.Applications {
+						got = append(got, a.Position)
+					}
+					if filter.Cursor = page.Next; filter.Cursor == "" {
+						break
+					}
+					require.Len(t, page.Applications, limit)
+				}
+				require.Equal(t, want, got)
+			}
+			if limit == 1 && testing.Short() {
+				break
+			}
+		}
+	}
+	require.Len(t, collect(t, q.GroupApplications(w.ctx, "big", groupview.ApplicationFilter{})), w.group("big").ApplicationsSubmitted())
+	page, err := q.Applications(w.ctx, "owner", groupview.ApplicationFilter{GroupID: "small", Limit: groupview.MaxLimit})
+	require.NoError(t, err)
+	require.Len(t, page.Applications, w.group("small").ApplicationsSubmitted())
+}

@@ -1,0 +1,156 @@
+package projections
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+
+	"github.com/grouplog/grouplog/eventstore"
+)
+
+// A scratch file is filled from the log, looked at, and thrown away. It has no
+// journal, and its lock is never given back while it is open: that is how another
+// process can tell one that is in use from one that a crash left behind.
+const (
+	rebuildSuffix = ".rebuild"
+	compareSuffix = ".compare"
+)
+
+// sweep removes scratch files that a crash left behind.
+func (v *Views) sweep(ctx context.Context) error {
+	if v.place.path == "" {
+		return nil
+	}
+	for _, suffix := range []string{rebuildSuffix, compareSuffix} {
+		at := v.place.beside(suffix)
+		if used, err := at.inUse(ctx); err != nil || used {
+			if err != nil {
+				return err
+			}
+			continue
+		}
+		if err := at.remove(); err != nil {
+			return fmt.Errorf("open views %s: remove what an interrupted rebuild left: %w", v.place, err)
+		}
+	}
+	return nil
+}
+
+// inUse reports whether somebody has the scratch file open. One that is not there, or
+// that is no database because it was cut off, is not.
+func (p place) inUse(ctx context.Context) (bool, error) {
+	if p.path == "" {
+		return false, nil
+	}
+	if _, err := os.Stat(p.path); errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	w, err := openWriter(ctx, p, "", nil)
+	if err != nil {
+		return false, ctx.Err()
+	}
+	busy := isBusy(w.script("BEGIN EXCLUSIVE"))
+	return busy, w.close()
+}
+
+// withScratch gives f a scratch file with the projections' tables, empty, and removes
+// it afterwards. The context ends with the views.
+func (v *Views) withScratch(ctx context.Context, suffix string, f func(ctx context.Context, w *writer) error) (err error) {
+	v.rebuilding.Lock()
+	defer v.rebuilding.Unlock()
+	if v.isClosed() {
+		return ErrClosed
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	defer context.AfterFunc(v.running, cancel)()
+
+	at := v.place.beside(suffix)
+	if used, err := at.inUse(ctx); err != nil || used {
+		return errors.Join(err, fmt.Errorf("%s is in use: another process is doing the same", at))
+	}
+	if err := at.remove(); err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, at.remove()) }()
+	w, err := openWriter(ctx, at, scratchPragmas, v.opts.Projections)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, w.close()) }()
+	if err := w.create(ctx, at, v.log.ID()); err != nil {
+		return err
+	}
+	for _, p := range w.projections {
+		if err := w.transact(ctx, func() error { return w.install(p, 1) }); err != nil {
+			return err
+		}
+	}
+	err = f(ctx, w)
+	if err != nil && v.isClosed() {
+		return ErrClosed
+	}
+	return err
+}
+
+// attachLive attaches the live file to a scratch file's connection, as "live". From
+// then on, transactions that begin with a lock hold up the live file's writers too.
+func (v *Views) attachLive(w *writer) error {
+	if err := w.script("ATTACH ? AS live", v.place.uri("")); err != nil {
+		return err
+	}
+	return w.script("PRAGMA live.synchronous = NORMAL")
+}
+
+// fill applies the log to a scratch file up to a position, or to its end if that comes
+// first, and returns how far it came. Reading and applying overlap.
+func (v *Views) fill(ctx context.Context, w *writer, from, to eventstore.Position, progress func(done, total eventstore.Position)) (eventstore.Position, error) {
+	if from >= to {
+		return from, nil
+	}
+	for page, err := range ahead(pages(ctx, v.log, from, v.opts.RebuildPageSize)) {
+		if err != nil {
+			return from, err
+		}
+		page = upTo(page, to)
+		if from, err = w.apply(ctx, page); err != nil {
+			return from, err
+		}
+		if progress != nil {
+			progress(from, to)
+		}
+		if from >= to {
+			break
+		}
+	}
+	return from, nil
+}
+
+// fillHere is fill in a transaction that has begun, for the last few events.
+func (v *Views) fillHere(ctx context.Context, w *writer, from, to eventstore.Position) error {
+	if from >= to {
+		return nil
+	}
+	for page, err := range pages(ctx, v.log, from, v.opts.RebuildPageSize) {
+		if err != nil {
+			return err
+		}
+		if from, err = w.applyHere(ctx, upTo(page, to)); err != nil {
+			return err
+		}
+		if from >= to {
+			return nil
+		}
+	}
+	return fmt.Errorf("the log ends at position %d, and the views go up to %d", from, to)
+}
+
+// upTo cuts a page off after a position, which is not before its first event's.
+func upTo(page []Event, to eventstore.Position) []Event {
+	if last := page[len(page)-1].Position; last > to {
+		return page[:len(page)-int(last-to)]
+	}
+	return page
+}
