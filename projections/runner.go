@@ -119,11 +119,12 @@ func (v *Views) WaitFor(ctx context.Context, position eventstore.Position) error
 		var changed <-chan struct{}
 		if v.opts.Manual {
 			changed = v.log.Changed()
-			if err := patiently(ctx, func() error { return v.pass(ctx) }); err != nil {
-				return err
-			}
+			err := patiently(ctx, func() error { return v.pass(ctx) })
 			if v.Position() >= position {
 				return nil
+			}
+			if err != nil {
+				return err
 			}
 		}
 		select {

@@ -48,8 +48,8 @@ func (p place) inUse(ctx context.Context) (bool, error) {
 		return false, nil
 	}
 	w, err := openWriter(ctx, p, "", nil)
-	if err != nil {
-		return false, ctx.Err()
+	if err != nil { // the driver may find the lock already when it opens the file
+		return isBusy(err), ctx.Err()
 	}
 	busy := isBusy(w.script("BEGIN EXCLUSIVE"))
 	return busy, w.close()
