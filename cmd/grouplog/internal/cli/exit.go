@@ -1,0 +1,151 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+
+	"github.com/spf13/cobra"
+
+	"github.com/grouplog/grouplog/commands"
+	"github.com/grouplog/grouplog/domain"
+	"github.com/grouplog/grouplog/eventstore"
+	"github.com/grouplog/grouplog/projections"
+	"github.com/grouplog/grouplog/projections/groupview"
+)
+
+// The exit codes. exitCodesText tells users of them.
+const (
+	exitDone        = 0
+	exitUnexpected  = 1
+	exitUsage       = 2
+	exitRefused     = 3
+	exitNotFound    = 4
+	exitConflict    = 5
+	exitDamaged     = 6
+	exitInterrupted = 130
+)
+
+const exitCodesText = `What the exit code of grouplog says:
+
+  0    done, also where there was nothing to do
+  1    something unexpected: the disk is full, a file is no log, read models differ
+  2    wrong usage; for run and import: a line is malformed
+  3    refused by a rule; the message says which, and what to do
+  4    not found: the log, the group, the user, the file
+  5    a conflict: a command ID was used for another command, the log is locked,
+       or the file to write exists
+  6    the log is damaged; "grouplog verify" says where
+  130  interrupted
+
+run and import go through a whole file. Of what befell its lines, the exit code is
+the first of: the failure that stopped them (1, 5 or 6), interrupted (130), a malformed
+line (2), a command ID that was used for another command (5), a refusal (3).`
+
+func exitCodesTopic() *cobra.Command {
+	return &cobra.Command{Use: "exit-codes", Short: "What the exit code of grouplog says", Long: exitCodesText}
+}
+
+// exitCode is the one place that knows which error is which exit code.
+func (a *app) exitCode(err error) int {
+	var (
+		told    *toldError
+		wrong   *usageError
+		refusal *domain.Refusal
+	)
+	is := func(targets ...error) bool {
+		for _, target := range targets {
+			if errors.Is(err, target) {
+				return true
+			}
+		}
+		return false
+	}
+	switch {
+	case errors.As(err, &told):
+		return told.code
+	case is(context.Canceled):
+		return exitInterrupted
+	case !a.started, errors.As(err, &wrong), is(commands.ErrMisuse, commands.ErrMalformed):
+		return exitUsage
+	case errors.As(err, &refusal):
+		return exitRefused
+	case is(eventstore.ErrDamaged):
+		return exitDamaged
+	case is(commands.ErrIDReused, commands.ErrContended, eventstore.ErrConflict, eventstore.ErrBusy, fs.ErrExist):
+		return exitConflict
+	case is(groupview.ErrNotFound, errNoLog, errUnknownUser, fs.ErrNotExist):
+		return exitNotFound
+	default:
+		return exitUnexpected
+	}
+}
+
+// usageError is a command line that cannot be carried out as it is written.
+type usageError struct{ error }
+
+func usage(err error) error { return &usageError{err} }
+
+func (e *usageError) Unwrap() error { return e.error }
+
+// hintError is an error with what to do about it.
+type hintError struct {
+	error
+	hint string
+}
+
+func hint(err error, text string) error { return &hintError{err, text} }
+
+func (e *hintError) Unwrap() error { return e.error }
+
+// toldError ends the program with a code when everything has been said.
+type toldError struct{ code int }
+
+func (e *toldError) Error() string { return fmt.Sprintf("exit code %d", e.code) }
+
+// Errors of questions.
+var (
+	errNoLog       = errors.New("there is no log")
+	errUnknownUser = errors.New("no event names this user")
+)
+
+// advice is what to do about errors that do not say it themselves.
+var advice = []struct {
+	target error
+	text   string
+}{
+	{errNoLog, `name the log with --db or ` + envDB + `, or begin one: "grouplog do create-group --help"`},
+	{eventstore.ErrNotALog, "name another file with --db; nothing in this one was touched"},
+	{eventstore.ErrNewerSchema, "use the newer version of grouplog; nothing in the file was touched"},
+	{eventstore.ErrBusy, "somebody else is writing; try again, or end the other program"},
+	{eventstore.ErrReadOnly, "grouplog needs to write to the file and its directory, which also holds the read models"},
+	{eventstore.ErrFull, "make room and try again; what was recorded is kept"},
+	{eventstore.ErrUnknown, "try again with the same command ID (--id) to find out whether it was recorded"},
+	{eventstore.ErrDamaged, `"grouplog verify" says where; restore a backup`},
+	{commands.ErrIDReused, "give the command an ID of its own; for a file that was changed or has the name of another: --name"},
+	{commands.ErrContended, "try again when the other programs are done"},
+	{projections.ErrNotViews, "that file would hold the read models; move it out of the way"},
+	{projections.ErrOtherLog, "delete the file of the read models (….views.db): it comes back from the log"},
+	{projections.ErrNewerFormat, "delete the file of the read models (….views.db), or use the newer version of grouplog"},
+	{groupview.ErrNotFound, `"grouplog group ls --all" lists the groups`},
+	{errUnknownUser, `"grouplog log ls" shows who there is`},
+}
+
+// wordsFor is an error as a person should read it, and what to do next.
+func wordsFor(err error) (text, next string) {
+	var refusal *domain.Refusal
+	if errors.As(err, &refusal) {
+		return fmt.Sprintf("refused (%d %s): %s", int(refusal.Code), refusal.Code, refusal.Rule), refusal.Hint
+	}
+	var hinted *hintError
+	if errors.As(err, &hinted) {
+		return err.Error(), hinted.hint
+	}
+	for _, a := range advice {
+		if errors.Is(err, a.target) {
+			return err.Error(), a.text
+		}
+	}
+	return err.Error(), ""
+}

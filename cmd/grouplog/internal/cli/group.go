@@ -1,0 +1,147 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/grouplog/grouplog"
+	"github.com/grouplog/grouplog/cmd/grouplog/internal/render"
+	"github.com/grouplog/grouplog/domain"
+	"github.com/grouplog/grouplog/projections/groupview"
+)
+
+func (a *app) groupCommand() *cobra.Command {
+	c := parent(&cobra.Command{Use: "group", Short: "Groups: which there are, and what one is"})
+	c.AddCommand(a.groupListCommand(), a.groupShowCommand())
+	return c
+}
+
+func (a *app) groupListCommand() *cobra.Command {
+	var (
+		groupType string
+		filter    groupview.GroupFilter
+	)
+	c := &cobra.Command{
+		Use:     "ls",
+		Aliases: []string{"list"},
+		Short:   "List groups by their IDs",
+		Example: "  grouplog group ls --type Public\n  grouplog group ls --all --json",
+		Args:    exactly(),
+	}
+	c.Flags().StringVar(&groupType, "type", "", "only groups of this `TYPE`")
+	c.Flags().StringVar(&filter.Prefix, "prefix", "", "only groups whose ID begins with this `TEXT`")
+	c.Flags().BoolVar(&filter.IncludeDismissed, "all", false, "also those that were dismissed")
+	must(c.RegisterFlagCompletionFunc("type", completeTypes))
+	c.RunE = a.run(func(ctx context.Context, _ []string) error {
+		filter.Type = domain.GroupType(groupType)
+		return a.withEngine(ctx, func(engine *grouplog.Engine) error {
+			return writeGroups(ctx, a, engine, filter)
+		})
+	})
+	return c
+}
+
+func writeGroups(ctx context.Context, a *app, engine *grouplog.Engine, filter groupview.GroupFilter) error {
+	columns := []string{"group", "type", "name", "owner", "#members", "join", "created"}
+	if filter.IncludeDismissed {
+		columns = append(columns, "ended")
+	}
+	table := render.NewTable(columns...)
+	return writeList(a, engine.Groups(ctx, filter), table, func(g groupview.Group) {
+		row := []any{g.GroupID, string(g.GroupType), g.Name, g.Owner, render.Number(g.MemberCount), g.JoinOption.String(), render.Time(g.CreatedAt)}
+		if filter.IncludeDismissed {
+			row = append(row, render.Time(g.EndedAt))
+		}
+		table.Row(row...)
+	}, "no groups")
+}
+
+func (a *app) groupShowCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:               "show GROUP",
+		Short:             "Show everything about a group but its members",
+		Example:           "  grouplog group show chess",
+		Args:              exactly("GROUP"),
+		ValidArgsFunction: a.completeGroups,
+		RunE: a.run(func(ctx context.Context, args []string) error {
+			return a.withEngine(ctx, func(engine *grouplog.Engine) error {
+				group, err := engine.Group(ctx, args[0])
+				if err != nil {
+					return err
+				}
+				if a.json {
+					return a.writeJSON(group)
+				}
+				return writeGroup(a.out, &group)
+			})
+		}),
+	}
+}
+
+// writeGroup writes what a group has, and leaves out what it does not.
+func writeGroup(w io.Writer, g *groupview.Group) error {
+	var facts [][2]string
+	add := func(name, value string) {
+		if value != "" {
+			facts = append(facts, [2]string{name, render.Line(value)})
+		}
+	}
+	status := g.Status
+	if !g.EndedAt.IsZero() {
+		status = fmt.Sprintf("dismissed %s (%s)", utc(g.EndedAt), g.Cause)
+	}
+	add("group", g.GroupID)
+	add("name", g.Name)
+	add("type", string(g.GroupType))
+	add("status", status)
+	add("owner", g.Owner)
+	add("members", fmt.Sprintf("%s (%s, %s)", render.Number(g.MemberCount),
+		render.Count(g.Roles.Admin, "admin", "admins"), render.Count(g.Roles.Member, "plain member", "plain members")))
+	add("join option", g.JoinOption.String())
+	add("invite option", g.InviteOption.String())
+	if g.Pending > 0 {
+		add("applications", render.Number(g.Pending)+" pending")
+	}
+	if g.AllMuted {
+		add("muted", "all plain members")
+	}
+	add("introduction", g.Introduction)
+	add("notification", g.Notification)
+	add("face URL", g.FaceURL)
+	for _, key := range slices.Sorted(maps.Keys(g.Custom)) {
+		add("custom "+key, g.Custom[key])
+	}
+	for _, key := range slices.Sorted(maps.Keys(g.Attributes)) {
+		add("attribute "+key, g.Attributes[key])
+	}
+	for _, topic := range g.Topics {
+		add("topic", topic.ID+"  "+topic.Name)
+	}
+	add("created", utc(g.CreatedAt))
+	add("last event", fmt.Sprintf("%s, at position %s", utc(g.LastEventAt), render.Number(g.Position)))
+	add("history", fmt.Sprintf("%s, group number %d with this ID", render.Count(g.Version, "event", "events"), g.Incarnation))
+	return writeFacts(w, facts)
+}
+
+func utc(t time.Time) string { return render.Time(t) + " UTC" }
+
+// writeFacts writes names and values in two columns.
+func writeFacts(w io.Writer, facts [][2]string) error {
+	width := 0
+	for _, fact := range facts {
+		width = max(width, len(fact[0]))
+	}
+	var b strings.Builder
+	for _, fact := range facts {
+		fmt.Fprintf(&b, "%-*s  %s\n", width, fact[0], fact[1])
+	}
+	_, err := io.WriteString(w, b.String())
+	return err
+}

@@ -1,0 +1,67 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/spf13/cobra"
+
+	"github.com/grouplog/grouplog"
+	"github.com/grouplog/grouplog/cmd/grouplog/internal/render"
+	"github.com/grouplog/grouplog/eventstore"
+	"github.com/grouplog/grouplog/projections"
+	"github.com/grouplog/grouplog/projections/audit"
+	"github.com/grouplog/grouplog/projections/groupview"
+)
+
+func (a *app) joinedCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:               "joined USER",
+		Short:             "List the groups that a user is in",
+		Example:           "  grouplog joined bob",
+		Args:              exactly("USER"),
+		ValidArgsFunction: a.completeUsers,
+		RunE: a.run(func(ctx context.Context, args []string) error {
+			user := args[0]
+			table := render.NewTable("group", "type", "name", "role", "joined", "#members")
+			return a.withEngine(ctx, func(engine *grouplog.Engine) error {
+				listed := false
+				groups := func(yield func(groupview.JoinedGroup, error) bool) {
+					for group, err := range engine.JoinedGroups(ctx, user) {
+						listed = true
+						if !yield(group, err) {
+							return
+						}
+					}
+					if !listed {
+						if err := known(ctx, engine.Log(), user); err != nil {
+							yield(groupview.JoinedGroup{}, err)
+						}
+					}
+				}
+				return writeList(a, groups, table, func(g groupview.JoinedGroup) {
+					table.Row(g.GroupID, string(g.GroupType), g.Name, g.Role.String(), render.Time(g.JoinedAt), render.Number(g.MemberCount))
+				}, user+" is in no group that is listed")
+			})
+		}),
+	}
+}
+
+// known tells a user who is in no group from one of whom no event has ever told. It
+// reads the log, so it is asked only where there is nothing else to say.
+func known(ctx context.Context, log eventstore.Store, user string) error {
+	for record, err := range log.ReadAll(ctx, 0) {
+		if err != nil {
+			return err
+		}
+		event, err := projections.Decode(record)
+		if err != nil {
+			return err
+		}
+		if record.Actor == user || slices.Contains(audit.Subjects(event), user) {
+			return nil
+		}
+	}
+	return fmt.Errorf("user %q: %w", user, errUnknownUser)
+}

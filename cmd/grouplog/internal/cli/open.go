@@ -1,0 +1,89 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/grouplog/grouplog"
+	"github.com/grouplog/grouplog/cmd/grouplog/internal/overlay"
+	"github.com/grouplog/grouplog/commands"
+	"github.com/grouplog/grouplog/domain"
+	"github.com/grouplog/grouplog/eventstore"
+	"github.com/grouplog/grouplog/eventstore/memory"
+	"github.com/grouplog/grouplog/eventstore/sqlite"
+)
+
+// noLog says that there is no log where one should be.
+func (a *app) noLog(err error) error {
+	if errors.Is(err, fs.ErrNotExist) {
+		if _, missing := os.Stat(a.db); errors.Is(missing, fs.ErrNotExist) {
+			return fmt.Errorf("%w at %s", errNoLog, a.db)
+		}
+	}
+	return err
+}
+
+// viewsPath is where the read models are: beside the log, as the engine would choose.
+func (a *app) viewsPath() string {
+	return strings.TrimSuffix(a.db, filepath.Ext(a.db)) + ".views.db"
+}
+
+// withEngine opens the log for a question, and closes it. There must be one.
+func (a *app) withEngine(ctx context.Context, f func(*grouplog.Engine) error) error {
+	return a.withOptions(ctx, &grouplog.Options{MustExist: true}, f)
+}
+
+func (a *app) withOptions(ctx context.Context, options *grouplog.Options, f func(*grouplog.Engine) error) (err error) {
+	options.Logger = slog.New(slog.NewTextHandler(a.talk, &slog.HandlerOptions{Level: slog.LevelWarn}))
+	options.ViewsPath = a.viewsPath()
+	engine, err := grouplog.Open(ctx, a.db, options)
+	if err != nil {
+		if options.MustExist {
+			err = a.noLog(err)
+		}
+		return err
+	}
+	defer func() { err = errors.Join(err, engine.Close()) }()
+	return f(engine)
+}
+
+// withLog opens the log alone, for reading, and closes it.
+func (a *app) withLog(ctx context.Context, f func(*sqlite.DB) error) (err error) {
+	log, err := sqlite.Open(ctx, a.db, &sqlite.Options{ReadOnly: true})
+	if err != nil {
+		return a.noLog(err)
+	}
+	defer func() { err = errors.Join(err, log.Close()) }()
+	return f(log)
+}
+
+// withPlan gives a handler whose commands have the effect that they would have on the
+// log, and leave it as it is. Where there is no log, none is made.
+func (a *app) withPlan(ctx context.Context, f func(*commands.Handler, eventstore.Store) error) error {
+	err := a.withLog(ctx, func(log *sqlite.DB) error { return planOn(ctx, log, f) })
+	if errors.Is(err, errNoLog) {
+		return planOn(ctx, memory.New(), f)
+	}
+	return err
+}
+
+func planOn(ctx context.Context, log eventstore.Store, f func(*commands.Handler, eventstore.Store) error) (err error) {
+	plan, err := overlay.New(ctx, log)
+	if err != nil {
+		return err
+	}
+	handler, err := commands.NewHandler(ctx, commands.Config{
+		Store: plan, Policies: domain.Classic(), Random: func() string { return "assigned-when-it-is-done-0" },
+	})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, handler.Close(), plan.Close()) }()
+	return f(handler, plan)
+}

@@ -1,0 +1,184 @@
+package cli
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/grouplog/grouplog/cmd/grouplog/internal/render"
+	"github.com/grouplog/grouplog/commands"
+	"github.com/grouplog/grouplog/domain"
+	"github.com/grouplog/grouplog/eventstore"
+	"github.com/grouplog/grouplog/projections"
+	"github.com/grouplog/grouplog/projections/audit"
+)
+
+// outcome is what became of a command, in the wire form: a receipt, a refusal, or
+// what else went wrong.
+type outcome struct {
+	Line int  `json:"line,omitempty"`
+	OK   bool `json:"ok"`
+	*commands.Receipt
+	Code    domain.Code `json:"code,omitempty"`
+	Error   string      `json:"error,omitempty"` // the code's name, or what kind of failure it is
+	Rule    string      `json:"rule,omitempty"`
+	Hint    string      `json:"hint,omitempty"`
+	Message string      `json:"message,omitempty"`
+
+	DryRun  bool        `json:"dryRun,omitempty"`
+	Planned []eventLine `json:"planned,omitempty"`
+}
+
+// outcomeOf puts an answer into the wire form.
+func outcomeOf(receipt commands.Receipt, err error) outcome {
+	var refusal *domain.Refusal
+	switch {
+	case err == nil:
+		return outcome{OK: true, Receipt: &receipt}
+	case errors.As(err, &refusal):
+		return outcome{Code: refusal.Code, Error: refusal.Code.String(), Rule: refusal.Rule, Hint: refusal.Hint}
+	default:
+		return outcome{Error: kindOf(err), Message: err.Error()}
+	}
+}
+
+// kindOf is the name of a failure that is no refusal.
+func kindOf(err error) string {
+	for _, kind := range []struct {
+		target error
+		name   string
+	}{
+		{commands.ErrMalformed, "malformed"},
+		{commands.ErrMisuse, "malformed"},
+		{commands.ErrIDReused, "id_reused"},
+		{commands.ErrContended, "contended"},
+		{eventstore.ErrBusy, "locked"},
+		{eventstore.ErrFull, "full"},
+		{eventstore.ErrReadOnly, "read_only"},
+		{eventstore.ErrDamaged, "damaged"},
+		{eventstore.ErrUnknown, "unknown_outcome"},
+	} {
+		if errors.Is(err, kind.target) {
+			return kind.name
+		}
+	}
+	return "failed"
+}
+
+// eventLine is an event in the wire form. Its keys are those of a command where they
+// mean the same.
+type eventLine struct {
+	Position eventstore.Position `json:"position,omitempty"` // not for an event that is only planned
+	At       time.Time           `json:"at"`
+	Event    string              `json:"event"` // its name, such as "member.joined"
+	GroupID  string              `json:"groupID,omitempty"`
+	Version  eventstore.Version  `json:"version,omitempty"` // in its stream
+	As       string              `json:"as,omitempty"`      // who acted
+	AppAdmin bool                `json:"appAdmin,omitempty"`
+	ID       string              `json:"id,omitempty"` // of the command
+	Schema   int                 `json:"schema"`
+	Data     json.RawMessage     `json:"data"`
+}
+
+func eventLineOf(r eventstore.Record) eventLine {
+	groupID, _ := domain.GroupOf(r.Stream)
+	return eventLine{
+		Position: r.Position, At: r.Time, Event: r.Type, GroupID: groupID, Version: r.Version,
+		As: r.Actor, AppAdmin: r.AppAdmin, ID: r.CommandID, Schema: r.Schema, Data: r.Data,
+	}
+}
+
+// recorded reads the events that a command has recorded.
+func recorded(ctx context.Context, log eventstore.Store, receipt commands.Receipt) ([]projections.Event, error) {
+	if receipt.First == 0 {
+		return nil, nil
+	}
+	var events []projections.Event
+	for record, err := range log.ReadAll(ctx, receipt.First-1) {
+		if err != nil {
+			return nil, err
+		}
+		event, err := projections.Decode(record)
+		if err != nil {
+			return nil, err
+		}
+		events = append(events, event)
+		if record.Position >= receipt.Position {
+			break
+		}
+	}
+	return events, nil
+}
+
+// planned are the events that a command would record.
+func planned(actor domain.Actor, receipt commands.Receipt) ([]projections.Event, error) {
+	stream := domain.UserStream(actor.UserID)
+	if receipt.GroupID != "" {
+		stream = domain.GroupStream(receipt.GroupID)
+	}
+	var events []projections.Event
+	for _, fact := range receipt.Planned {
+		name, schema, data, err := domain.Encode(fact)
+		if err != nil {
+			return nil, err
+		}
+		record := eventstore.Record{Stream: stream, Event: eventstore.Event{
+			Type: name, Schema: schema, Data: data, Actor: actor.UserID, AppAdmin: actor.AppAdmin, Time: time.Now().UTC(),
+		}}
+		events = append(events, projections.Event{Record: record, Fact: fact})
+	}
+	return events, nil
+}
+
+// summary says what a receipt means.
+func summary(r commands.Receipt, dry bool) string {
+	var words []string
+	switch r.Outcome {
+	case commands.Nothing:
+		words = append(words, "nothing to do: it is so already")
+		if len(r.Users) > 0 {
+			words[0] = "nothing was to be done"
+		}
+	case commands.Pending:
+		words = append(words, "pending: an approver decides application "+r.ApplicationID)
+	default:
+		words = append(words, string(r.Outcome))
+	}
+	if dry && r.Outcome != commands.Nothing {
+		words[0] = "would be " + words[0]
+	}
+	if r.Repeated {
+		words = append(words, "(the first answer to this command ID)")
+	}
+	return strings.Join(words, " ")
+}
+
+// writeEvents writes events as sentences.
+func (a *app) writeEvents(events []projections.Event) {
+	for _, event := range events {
+		position := "+"
+		if event.Position > 0 {
+			position = "#" + render.Number(event.Position)
+		}
+		fmt.Fprintf(a.out, "  %s  %s\n", position, audit.Sentence(event))
+	}
+}
+
+// writeUsers says what became of each user that a command names.
+func (a *app) writeUsers(users []commands.UserResult) error {
+	if len(users) == 0 {
+		return nil
+	}
+	table := render.NewTable("user", "result", "why")
+	for _, u := range users {
+		why := u.Rule
+		if u.Code != 0 {
+			why = fmt.Sprintf("%s (%d %s)", u.Rule, int(u.Code), u.Code)
+		}
+		table.Row(u.UserID, u.Result.String(), why)
+	}
+	return table.Write(a.out)
+}
