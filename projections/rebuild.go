@@ -29,8 +29,7 @@ func (v *Views) Rebuild(ctx context.Context, progress func(done, total eventstor
 		if err := v.attachLive(w); err != nil {
 			return err
 		}
-		return v.write(func() error {
-			defer v.writer.forget()
+		return v.write(func() error { // what the writer remembers ends with the epoch
 			if err := w.transact(ctx, func() error { return v.swap(ctx, w, reached) }); err != nil {
 				return err
 			}

@@ -156,7 +156,8 @@ func TestAnInterruptedRebuildLeavesNothing(t *testing.T) {
 
 func TestCloseEndsARebuild(t *testing.T) {
 	each(t, func(t *testing.T, path string) {
-		log := grown(t, 100)
+		const events = 5_000
+		log := grown(t, events)
 		opts := options()
 		opts.RebuildPageSize = 1
 		views := opened(t, path, log, opts)
@@ -166,7 +167,9 @@ func TestCloseEndsARebuild(t *testing.T) {
 			<-begun
 			closed <- views.Close()
 		}()
+		pages := 0
 		err := views.Rebuild(t.Context(), func(_, _ eventstore.Position) {
+			pages++
 			once.Do(func() {
 				close(begun)
 				for views.WaitFor(t.Context(), 0) == nil { // until Close has begun
@@ -175,6 +178,7 @@ func TestCloseEndsARebuild(t *testing.T) {
 		})
 		require.ErrorIs(t, err, projections.ErrClosed)
 		require.NoError(t, <-closed)
+		require.Less(t, pages, events)
 		noDebris(t, path)
 	})
 }

@@ -1,0 +1,125 @@
+package projections_test
+
+import (
+	"path/filepath"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/grouplog/grouplog/eventstore"
+	"github.com/grouplog/grouplog/projections"
+)
+
+// byHand are options without a runner, in pages that hold everything.
+func byHand(p ...projections.Projection) *projections.Options {
+	opts := options(p...)
+	opts.Manual = true
+	return opts
+}
+
+func TestAPageThatIsHalfAppliedIsAppliedByHalf(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "v.db")
+	log := grown(t, 5)
+	behind, err := projections.Open(t.Context(), path, log, byHand())
+	require.NoError(t, err)
+	defer behind.Close()
+	opened(t, path, log, byHand()) // applies the five
+	grow(t, log, 5)
+	require.NoError(t, behind.CatchUp(t.Context())) // in one page of ten
+	require.Equal(t, digest(t, log), digestOf(t, behind))
+}
+
+func TestARunnerThatIsNotToldLooksForItself(t *testing.T) {
+	log := grown(t, 3)
+	opts := options()
+	opts.Poll = time.Millisecond
+	views := opened(t, ":memory:", deaf{log}, opts)
+	for range 3 {
+		require.NoError(t, views.WaitFor(t.Context(), grow(t, log, 1)))
+	}
+}
+
+func TestNothingIsRememberedOfAPageThatFailed(t *testing.T) {
+	log := grown(t, 5)
+	var failures atomic.Int64
+	c := counter{name: "counts", fail: func(e projections.Event) error {
+		if e.Position == 9 && failures.Add(1) == 1 {
+			return errPoison
+		}
+		return nil
+	}}
+	views := opened(t, ":memory:", log, byHand(c))
+	grow(t, log, 5)
+	require.ErrorIs(t, views.CatchUp(t.Context()), errPoison)
+	require.NoError(t, views.CatchUp(t.Context()), "without a runner, every call tries again")
+	require.Equal(t, digest(t, log), digestOf(t, views))
+}
+
+// TestNothingIsRememberedOfRowsThatWereReplaced: neither here nor by the other who has
+// the file open, whose checkpoint has the same position before and after.
+func TestNothingIsRememberedOfRowsThatWereReplaced(t *testing.T) {
+	for _, own := range []bool{true, false} {
+		path := filepath.Join(t.TempDir(), "v.db")
+		log := grown(t, 5)
+		views := opened(t, path, log, byHand())
+		require.NoError(t, views.Close())
+		edit(t, path, "UPDATE counts SET n = n + 70")
+
+		views = opened(t, path, log, byHand())
+		grow(t, log, 6)
+		require.NoError(t, views.CatchUp(t.Context())) // remembers wrong counts
+		rebuilder := views
+		if !own {
+			rebuilder = opened(t, path, log, byHand())
+		}
+		require.NoError(t, rebuilder.Rebuild(t.Context(), nil))
+		grow(t, log, 6)
+		require.NoError(t, views.CatchUp(t.Context()))
+		require.Equal(t, digest(t, log), digestOf(t, views))
+	}
+}
+
+func TestDigestSeesEveryRow(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "v.db")
+	views := opened(t, path, grown(t, 9), byHand())
+	seen := map[string]bool{digestOf(t, views).Tables["counts.counts"]: true}
+	for _, stream := range []string{"group:a", "group:b", "group:c"} {
+		edit(t, path, "UPDATE counts SET n = n + 1 WHERE stream = '"+stream+"'")
+		seen[digestOf(t, views).Tables["counts.counts"]] = true
+	}
+	require.Len(t, seen, 4)
+}
+
+func TestCompareGoesToWhereTheRowsAre(t *testing.T) {
+	each(t, func(t *testing.T, path string) {
+		log := grown(t, 20)
+		opts := options()
+		opts.RebuildPageSize = 5
+		views := opened(t, path, log, opts)
+		differences, err := views.Compare(t.Context(), func(_, _ eventstore.Position) {
+			require.NoError(t, views.WaitFor(t.Context(), grow(t, log, 3)))
+		})
+		require.NoError(t, err)
+		require.Empty(t, differences)
+	})
+}
+
+// TestARebuildDoesNotGoBack: events that were applied while the new rows were made are
+// in them.
+func TestARebuildDoesNotGoBack(t *testing.T) {
+	each(t, func(t *testing.T, path string) {
+		log := grown(t, 20)
+		opts := options()
+		opts.RebuildPageSize = 5
+		views := opened(t, path, log, opts)
+		require.NoError(t, views.Rebuild(t.Context(), func(_, _ eventstore.Position) {
+			require.NoError(t, views.WaitFor(t.Context(), grow(t, log, 3)))
+		}))
+		head, err := log.Head(t.Context())
+		require.NoError(t, err)
+		require.Equal(t, head, digestOf(t, views).Position)
+		require.Equal(t, digest(t, log), digestOf(t, views))
+	})
+}
