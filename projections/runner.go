@@ -21,8 +21,10 @@ func (v *Views) run(ctx context.Context) {
 			return
 		}
 		if err != nil && !isBusy(err) { // a log that is locked is asked again
-			v.opts.Logger.ErrorContext(ctx, "views no longer follow the log",
-				"views", v.place.String(), "position", v.Position(), "error", err)
+			if !errors.Is(err, eventstore.ErrClosed) { // a log that was closed first is no news
+				v.opts.Logger.ErrorContext(ctx, "views no longer follow the log",
+					"views", v.place.String(), "position", v.Position(), "error", err)
+			}
 			v.fail(err)
 			select {
 			case <-ctx.Done():
