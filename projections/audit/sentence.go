@@ -148,35 +148,37 @@ func (s *sentence) moderation(fact domain.Event) string {
 func (s *sentence) profile(fact domain.Event) string {
 	switch fact := fact.(type) {
 	case domain.GroupProfileChanged:
-		return fmt.Sprintf("%s set %s of %s", s.who, list(profileFields(fact)), s.group)
+		return s.changed(s.group, profileFields(fact))
 	case domain.MemberInfoChanged:
-		fields := list(append(field("name card", fact.NameCard), customFields(fact.Custom)...))
+		whose := plain(fact.UserID) + "'s"
 		if fact.UserID == s.by {
-			return fmt.Sprintf("%s set their own %s in %s", s.who, fields, s.group)
+			whose = "their own"
 		}
-		return fmt.Sprintf("%s set %s of %s in %s", s.who, fields, plain(fact.UserID), s.group)
+		return s.changed(whose+" data in "+s.group, append(field("name card", fact.NameCard), customFields(fact.Custom)...))
 	case domain.AttributesChanged:
-		var done []string
-		if len(fact.Set) > 0 {
-			done = append(done, "set "+list(assignments("attribute ", fact.Set)))
+		fields := assignments("attribute ", fact.Set)
+		for _, key := range fact.Deleted {
+			fields = append(fields, "attribute "+plain(key)+" deleted")
 		}
-		if len(fact.Deleted) > 0 {
-			done = append(done, "deleted "+list(named("attribute ", fact.Deleted)))
-		}
-		return fmt.Sprintf("%s %s of %s", s.who, strings.Join(done, " and "), s.group)
+		return s.changed(s.group, fields)
 	default:
 		return ""
 	}
 }
 
+// changed tells what was set to what.
+func (s *sentence) changed(what string, fields []string) string {
+	return fmt.Sprintf("%s changed %s: %s", s.who, what, list(fields))
+}
+
 func profileFields(fact domain.GroupProfileChanged) []string {
-	fields := slices.Concat(field("the name", fact.Name), field("the introduction", fact.Introduction),
-		field("the notification", fact.Notification), field("the face URL", fact.FaceURL))
+	fields := slices.Concat(field("name", fact.Name), field("introduction", fact.Introduction),
+		field("notification", fact.Notification), field("face URL", fact.FaceURL))
 	if fact.JoinOption != 0 {
-		fields = append(fields, "the join option to "+fact.JoinOption.String())
+		fields = append(fields, "join option "+fact.JoinOption.String())
 	}
 	if fact.InviteOption != 0 {
-		fields = append(fields, "the invite option to "+fact.InviteOption.String())
+		fields = append(fields, "invite option "+fact.InviteOption.String())
 	}
 	return append(fields, customFields(fact.Custom)...)
 }
@@ -185,15 +187,24 @@ func field(name string, value *string) []string {
 	if value == nil {
 		return nil
 	}
-	return []string{name + " to " + quoted(*value)}
+	return []string{name + " " + quoted(*value)}
 }
 
-func customFields(fields map[string]string) []string { return assignments("custom field ", fields) }
+// customFields are custom fields with their values; an empty value deletes.
+func customFields(fields map[string]string) []string {
+	all := assignments("custom field ", fields)
+	for i, text := range all {
+		if name, deleted := strings.CutSuffix(text, ` ""`); deleted {
+			all[i] = name + " deleted"
+		}
+	}
+	return all
+}
 
 func assignments(what string, values map[string]string) []string {
 	var all []string
 	for _, key := range slices.Sorted(maps.Keys(values)) {
-		all = append(all, what+plain(key)+" to "+quoted(values[key]))
+		all = append(all, what+plain(key)+" "+quoted(values[key]))
 	}
 	return all
 }
@@ -235,9 +246,8 @@ func (s *sentence) topic(fact domain.Event) string {
 	case domain.TopicCreated:
 		return fmt.Sprintf("%s opened the topic %s, %s, in %s", s.who, plain(fact.ID), quoted(fact.Name), s.group)
 	case domain.TopicChanged:
-		fields := slices.Concat(field("the name", fact.Name), field("the introduction", fact.Introduction),
-			field("the notification", fact.Notification), field("the face URL", fact.FaceURL))
-		return fmt.Sprintf("%s set %s of the topic %s in %s", s.who, list(fields), plain(fact.TopicID), s.group)
+		return s.changed("the topic "+plain(fact.TopicID)+" in "+s.group, slices.Concat(field("name", fact.Name),
+			field("introduction", fact.Introduction), field("notification", fact.Notification), field("face URL", fact.FaceURL)))
 	case domain.TopicsDeleted:
 		return fmt.Sprintf("%s deleted %s of %s", s.who, list(named("the topic ", fact.TopicIDs)), s.group)
 	default:

@@ -23,14 +23,10 @@ models are not copied: they come back from the log.`,
 				if err := log.Backup(ctx, args[0]); err != nil {
 					return err
 				}
-				head, err := log.Head(ctx)
-				if err != nil {
-					return err
-				}
 				if a.json {
 					return a.writeJSON(map[string]any{"ok": true, "file": args[0], "logID": log.ID()})
 				}
-				_, err = fmt.Fprintf(a.out, "copied to %s and checked; the log is at position %d\n", args[0], head)
+				_, err := fmt.Fprintf(a.out, "copied to %s, and checked\n", args[0])
 				return err
 			})
 		}),

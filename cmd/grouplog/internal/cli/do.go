@@ -83,7 +83,7 @@ func (a *app) do(ctx context.Context, e *envelope, command commands.Command) err
 			if err != nil {
 				return err
 			}
-			return a.done(e, receipt, events)
+			return a.done(e, command, receipt, events)
 		})
 	}
 	return a.withOptions(ctx, &grouplog.Options{}, func(engine *grouplog.Engine) error {
@@ -95,7 +95,7 @@ func (a *app) do(ctx context.Context, e *envelope, command commands.Command) err
 		if err != nil {
 			return fmt.Errorf("the command was carried out, and its events cannot be read: %w", err)
 		}
-		return a.done(e, receipt, events)
+		return a.done(e, command, receipt, events)
 	})
 }
 
@@ -111,7 +111,7 @@ func (a *app) refused(e *envelope, err error) error {
 	return err
 }
 
-func (a *app) done(e *envelope, receipt commands.Receipt, events []projections.Event) error {
+func (a *app) done(e *envelope, command commands.Command, receipt commands.Receipt, events []projections.Event) error {
 	if a.json {
 		o := outcomeOf(receipt, nil)
 		if o.DryRun = e.dryRun; e.dryRun {
@@ -121,7 +121,11 @@ func (a *app) done(e *envelope, receipt commands.Receipt, events []projections.E
 		}
 		return a.writeJSON(o)
 	}
-	fmt.Fprintln(a.out, summary(receipt, e.dryRun))
+	text := summary(receipt)
+	if e.dryRun {
+		text = "dry run, nothing is recorded: " + text
+	}
+	fmt.Fprintln(a.out, text)
 	a.writeEvents(events)
-	return a.writeUsers(receipt.Users)
+	return a.writeUsers(command, receipt.Users)
 }

@@ -123,7 +123,7 @@ var advice = []struct {
 	{eventstore.ErrFull, "make room and try again; what was recorded is kept"},
 	{eventstore.ErrUnknown, "try again with the same command ID (--id) to find out whether it was recorded"},
 	{eventstore.ErrDamaged, `"grouplog verify" says where; restore a backup`},
-	{commands.ErrIDReused, "give the command an ID of its own; for a file that was changed or has the name of another: --name"},
+	{commands.ErrIDReused, "for a command file that was changed, or has the name of another: --name"},
 	{commands.ErrContended, "try again when the other programs are done"},
 	{projections.ErrNotViews, "that file would hold the read models; move it out of the way"},
 	{projections.ErrOtherLog, "delete the file of the read models (….views.db): it comes back from the log"},

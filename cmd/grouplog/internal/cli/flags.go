@@ -145,6 +145,9 @@ func (a *app) completionFor(f commandField) cobra.CompletionFunc {
 // exampleOf is a command line with what a command cannot do without.
 func exampleOf(typ reflect.Type, name string) string {
 	line := "  grouplog do " + kebab(name) + " --as alice"
+	if strings.Contains(shortHelp[name], "(app admin)") {
+		line = "  grouplog do " + kebab(name) + " --as root --app-admin"
+	}
 	for _, f := range fieldsOf(typ) {
 		switch {
 		case !f.required:

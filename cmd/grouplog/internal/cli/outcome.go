@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/grouplog/grouplog/cmd/grouplog/internal/render"
@@ -134,26 +133,20 @@ func planned(actor domain.Actor, receipt commands.Receipt) ([]projections.Event,
 }
 
 // summary says what a receipt means.
-func summary(r commands.Receipt, dry bool) string {
-	var words []string
-	switch r.Outcome {
-	case commands.Nothing:
-		words = append(words, "nothing to do: it is so already")
-		if len(r.Users) > 0 {
-			words[0] = "nothing was to be done"
-		}
-	case commands.Pending:
-		words = append(words, "pending: an approver decides application "+r.ApplicationID)
-	default:
-		words = append(words, string(r.Outcome))
-	}
-	if dry && r.Outcome != commands.Nothing {
-		words[0] = "would be " + words[0]
+func summary(r commands.Receipt) string {
+	text := string(r.Outcome)
+	switch {
+	case r.Outcome == commands.Nothing && len(r.Users) > 0:
+		text = "nothing to do"
+	case r.Outcome == commands.Nothing:
+		text = "nothing to do: it is so already"
+	case r.Outcome == commands.Pending:
+		text = "pending: an approver decides application " + r.ApplicationID
 	}
 	if r.Repeated {
-		words = append(words, "(the first answer to this command ID)")
+		text += " (the first answer to this command ID; nothing was recorded now)"
 	}
-	return strings.Join(words, " ")
+	return text
 }
 
 // writeEvents writes events as sentences.
@@ -168,17 +161,28 @@ func (a *app) writeEvents(events []projections.Event) {
 }
 
 // writeUsers says what became of each user that a command names.
-func (a *app) writeUsers(users []commands.UserResult) error {
+func (a *app) writeUsers(command commands.Command, users []commands.UserResult) error {
 	if len(users) == 0 {
 		return nil
 	}
 	table := render.NewTable("user", "result", "why")
 	for _, u := range users {
-		why := u.Rule
-		if u.Code != 0 {
+		why := ""
+		switch u.Result {
+		case commands.Failed:
 			why = fmt.Sprintf("%s (%d %s)", u.Rule, int(u.Code), u.Code)
+		case commands.Invalid:
+			why = invalid(command)
 		}
 		table.Row(u.UserID, u.Result.String(), why)
 	}
 	return table.Write(a.out)
+}
+
+// invalid is why a user needed nothing done.
+func invalid(command commands.Command) string {
+	if _, ok := command.(commands.InviteUsers); ok {
+		return "a member already"
+	}
+	return "not a member"
 }

@@ -38,7 +38,7 @@ type verification struct {
 	OK         bool                     `json:"ok"`
 	LogID      string                   `json:"logID,omitempty"`
 	Events     eventstore.Position      `json:"events"`
-	Groups     int                      `json:"groups"` // live and dismissed
+	Groups     int                      `json:"groups"`     // live and dismissed
 	ReadModels string                   `json:"readModels"` // "equal", "differ", "absent" or "unchecked"
 	Damage     *damage                  `json:"damage,omitempty"`
 	Differ     []projections.Difference `json:"differences,omitempty"`

@@ -2,6 +2,7 @@ package render
 
 import (
 	"io"
+	"strings"
 
 	"github.com/jedib0t/go-pretty/v6/table"
 	"github.com/jedib0t/go-pretty/v6/text"
@@ -55,8 +56,15 @@ func (t *Table) Row(cells ...any) {
 func (t *Table) Len() int { return t.writer.Length() }
 
 // Write writes the table.
-func (t *Table) Write(w io.Writer) error {
-	t.writer.Style().Size.WidthMax = Width(w)
-	_, err := io.WriteString(w, t.writer.Render()+"\n")
+func (t *Table) Write(w io.Writer) error { return t.WriteIndented(w, "") }
+
+// WriteIndented writes the table with something before each line.
+func (t *Table) WriteIndented(w io.Writer, indent string) error {
+	t.writer.Style().Size.WidthMax = max(0, Width(w)-len(indent))
+	var b strings.Builder
+	for line := range strings.Lines(t.writer.Render() + "\n") {
+		b.WriteString(indent + line)
+	}
+	_, err := io.WriteString(w, b.String())
 	return err
 }
