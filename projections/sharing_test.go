@@ -1,6 +1,8 @@
 package projections_test
 
 import (
+	"context"
+	"database/sql"
 	"path/filepath"
 	"sync/atomic"
 	"testing"
@@ -122,4 +124,27 @@ func TestARebuildDoesNotGoBack(t *testing.T) {
 		require.Equal(t, head, digestOf(t, views).Position)
 		require.Equal(t, digest(t, log), digestOf(t, views))
 	})
+}
+
+// TestALockIsWaitedFor: as long as another process holds it and the caller wants to.
+func TestALockIsWaitedFor(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "v.db")
+	log := grown(t, 3)
+	running, manual := opened(t, path, log, options()), opened(t, path, log, byHand())
+	db, err := sql.Open("sqlite3", "file:"+path+"?_txlock=immediate")
+	require.NoError(t, err)
+	defer db.Close()
+	lock, err := db.Begin()
+	require.NoError(t, err)
+
+	at := grow(t, log, 3)
+	for _, views := range []*projections.Views{running, manual} {
+		short, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
+		require.ErrorIs(t, views.WaitFor(short, at), context.DeadlineExceeded)
+		cancel()
+		require.Equal(t, eventstore.Position(3), digestOf(t, views).Position, "queries are answered")
+	}
+	require.NoError(t, lock.Rollback())
+	require.NoError(t, running.WaitFor(t.Context(), at))
+	require.NoError(t, manual.WaitFor(t.Context(), at))
 }

@@ -7,6 +7,9 @@ import (
 	"github.com/grouplog/grouplog/eventstore"
 )
 
+// NewKeeping is New with another number of rows kept in memory.
+func NewKeeping(n int) *View { return &View{keep: n} }
+
 // CountNewer is UnreadCount for a read mark that the user does not have.
 func (q *Queries) CountNewer(ctx context.Context, userID string, mark eventstore.Position) (total int, err error) {
 	err = q.views.Read(ctx, func(tx *sql.Tx) error {

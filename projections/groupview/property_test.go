@@ -57,7 +57,9 @@ func TestRowsAreTheFold(t *testing.T) {
 		require.Equal(t, w.head, digest.Position)
 
 		for _, size := range []int{1, 7, 1000} {
-			views, err := projections.Open(ctx, ":memory:", w.log, options(size))
+			opts := options(size)
+			opts.Projections[0] = groupview.NewKeeping(rapid.SampledFrom([]int{0, 5, 20, 1000}).Draw(t, "keep"))
+			views, err := projections.Open(ctx, ":memory:", w.log, opts)
 			require.NoError(t, err)
 			defer views.Close()
 			require.NoError(t, views.WaitFor(ctx, w.head))

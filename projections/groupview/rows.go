@@ -52,12 +52,12 @@ func (r *rows) begin(tx *projections.Tx) error {
 }
 
 // end writes what the page changed, and keeps the rows for the next one unless they
-// have become too many.
-func (r *rows) end() error {
+// are more than may be kept.
+func (r *rows) end(keep int) error {
 	if err := r.flush(); err != nil {
 		return err
 	}
-	if r.kept > keptRows {
+	if r.kept > keep {
 		r.forget()
 	}
 	return nil

@@ -95,6 +95,7 @@ CREATE TABLE applications (
 CREATE INDEX applications_open ON applications (gid, position) WHERE state = 0;
 CREATE INDEX applications_closed ON applications (gid, position) WHERE state > 0;
 CREATE INDEX applications_candidate ON applications (gid, candidate) WHERE state = 0;
+CREATE INDEX applications_from ON applications (gid, from_uid) WHERE state = 0;
 
 -- How many open applications have an ord in [bucket << 6*level, (bucket+1) << 6*level).
 -- Bucket 0 is not kept: nothing asks for it. See unread.go.

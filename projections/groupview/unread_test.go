@@ -1,6 +1,7 @@
 package groupview_test
 
 import (
+	"database/sql"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -75,6 +76,20 @@ func TestUnreadCountsEveryMark(t *testing.T) {
 	require.NoError(t, err)
 	require.Zero(t, unread)
 
+	// In the end nothing is open, and nothing is counted.
+	for _, id := range w.made {
+		groupID, _, _, _ := domain.ParseApplicationID(id)
+		if a, open := w.group(groupID).Application(id); open {
+			w.record(t, groupID, "owner", domain.ApplicationRefused{ApplicationID: id, From: a.From, UserID: a.Candidate})
+		}
+	}
+	require.NoError(t, views.WaitFor(w.ctx, w.head))
+	require.NoError(t, views.Read(w.ctx, func(tx *sql.Tx) error {
+		var counts int
+		require.NoError(t, tx.QueryRow("SELECT count(*) FROM buckets").Scan(&counts))
+		require.Zero(t, counts)
+		return nil
+	}))
 	again, err := projections.Open(w.ctx, ":memory:", w.log, options(1))
 	require.NoError(t, err)
 	defer again.Close()

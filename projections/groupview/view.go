@@ -12,14 +12,16 @@ import (
 //go:embed schema.sql
 var schema string
 
-// View is the projection that makes the rows. It holds nothing and may be given to
-// any number of views files.
-type View struct{}
+// View is the projection that makes the rows. It may be given to any number of views
+// files.
+type View struct {
+	keep int // rows in memory from one page to the next
+}
 
 var _ projections.Projection = (*View)(nil)
 
 // New returns the projection.
-func New() *View { return &View{} }
+func New() *View { return &View{keep: keptRows} }
 
 // Name identifies the projection in views files.
 func (*View) Name() string { return "groupview" }
@@ -32,7 +34,7 @@ func (*View) Schema() string { return schema }
 
 // Apply brings a page of events into the rows. Each row that the page changes is
 // written once, however many of its events do.
-func (*View) Apply(_ context.Context, tx *projections.Tx, events []projections.Event) error {
+func (v *View) Apply(_ context.Context, tx *projections.Tx, events []projections.Event) error {
 	r := tx.Memo(func() any { return new(rows) }).(*rows)
 	if err := r.begin(tx); err != nil {
 		return err
@@ -42,7 +44,7 @@ func (*View) Apply(_ context.Context, tx *projections.Tx, events []projections.E
 			return fmt.Errorf("position %d (%s of %s): %w", events[i].Position, events[i].Type, events[i].Stream, err)
 		}
 	}
-	return r.end()
+	return r.end(v.keep)
 }
 
 // micros is a time as it is stored.
