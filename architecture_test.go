@@ -18,7 +18,7 @@ const module = "github.com/grouplog/grouplog"
 var allowed = map[string][]string{
 	"":                          {"domain", "commands", "eventstore", "eventstore/sqlite", "eventstore/memory", "projections", "projections/groupview", "projections/notify", "projections/audit"},
 	"domain":                    {},
-	"domain/domaintest":         {"domain", "commands"},
+	"domain/domaintest":         {"domain", "commands", "eventstore"},
 	"commands":                  {"domain", "eventstore"},
 	"eventstore":                {},
 	"eventstore/sqlite":         {"eventstore"},

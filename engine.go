@@ -81,7 +81,7 @@ func (e *Engine) open(ctx context.Context, path string) (err error) {
 		return fmt.Errorf("listeners: %w", err)
 	}
 	e.handler, err = commands.NewHandler(ctx, commands.Config{
-		Store: e.log, Policies: o.Policies, Clock: o.Clock, Random: randomID, GroupsOf: e.groupsOf,
+		Store: e.log, Policies: o.Policies, Clock: o.Clock, Random: randomID, GroupsOf: e.groupsOf, Parts: e.parts,
 		CacheMembers: o.CacheMembers, QueueLength: o.QueueLength, Logger: o.Logger,
 	})
 	return err
@@ -107,6 +107,11 @@ func (e *Engine) groupsOf(ctx context.Context, userID string, asOf eventstore.Po
 		return 0, err
 	}
 	return e.groups.GroupsOf(ctx, userID)
+}
+
+// parts lets commands look at a few members of a group in the read models.
+func (e *Engine) parts(ctx context.Context, groupID string, read func(commands.Part) error) error {
+	return e.groups.Part(ctx, groupID, func(p *groupview.Part) error { return read(p) })
 }
 
 // Do carries out a command and returns when what it came to is durable. The error

@@ -91,6 +91,7 @@ func (c AcceptApplication) which() whichApplication {
 }
 
 func (c AcceptApplication) stream(domain.Actor) string { return domain.GroupStream(c.which().group()) }
+func (c AcceptApplication) about() []string            { return []string{c.FromUser} }
 
 func (c AcceptApplication) check(s *Situation) *domain.Refusal {
 	return first(c.which().check(s), checkReason(s, c.Reason))
@@ -134,6 +135,7 @@ func (c RefuseApplication) which() whichApplication {
 }
 
 func (c RefuseApplication) stream(domain.Actor) string { return domain.GroupStream(c.which().group()) }
+func (c RefuseApplication) about() []string            { return []string{c.FromUser} }
 
 func (c RefuseApplication) check(s *Situation) *domain.Refusal {
 	return first(c.which().check(s), checkReason(s, c.Reason))

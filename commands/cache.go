@@ -21,7 +21,7 @@ type cached struct {
 
 // weightOf approximates what a group costs in memory, in members: a small one
 // costs about as much as sixteen of them.
-func weightOf(g *domain.Group) int { return 16 + g.Count() }
+func weightOf(g *domain.Group) int { return 16 + g.Known() }
 
 func newCache(limit int) *cache {
 	return &cache{limit: limit, order: list.New(), byID: map[string]*list.Element{}}

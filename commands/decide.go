@@ -14,7 +14,7 @@ import (
 // decided to it, and returns what to commit, if anything.
 func (h *Handler) decide(ctx context.Context, r *request) (verdict, *eventstore.Commit) {
 	v := verdict{request: r}
-	group, err := h.load(ctx, r.stream)
+	group, err := h.load(ctx, r)
 	if err != nil {
 		v.err = err
 		return v, nil
@@ -26,6 +26,10 @@ func (h *Handler) decide(ctx context.Context, r *request) (verdict, *eventstore.
 			Policies: h.config.Policies, Actor: r.actor, Now: now, Group: group,
 			GroupsOf: func(userID string) (int, error) { return h.groupsOf(ctx, userID) },
 		}, r.command)
+	}
+	if group != nil && !knowsAll(group, decision.Events) {
+		r.whole = true
+		return h.decide(ctx, r)
 	}
 	var refusal *domain.Refusal
 	if err != nil && !errors.As(err, &refusal) {
@@ -76,19 +80,54 @@ func (h *Handler) timeOf(r *request, group *domain.Group) (time.Time, error) {
 	}
 }
 
-// load is the group of a stream; nil where the stream is a user's.
-func (h *Handler) load(ctx context.Context, stream string) (*domain.Group, error) {
-	groupID, ok := domain.GroupOf(stream)
+// load is the group that a request is about, with everybody known whom its rule
+// looks at; nil where the request is about a user.
+func (h *Handler) load(ctx context.Context, r *request) (*domain.Group, error) {
+	groupID, ok := domain.GroupOf(r.stream)
 	if !ok {
 		return nil, nil
 	}
-	if group, ok := h.groups.get(groupID); ok {
-		return group, nil
+	group, ok := h.groups.get(groupID)
+	if ok && (group.Whole() || !h.needsWhole(r, group)) {
+		err := h.complete(ctx, r, group)
+		if err == nil {
+			h.groups.put(group)
+			return group, nil
+		}
+		h.withoutParts(groupID, err)
 	}
+	if h.ahead[groupID] {
+		return nil, errLater
+	}
+	if h.config.Parts == nil || ok && h.needsWhole(r, group) {
+		return h.loadWhole(ctx, groupID)
+	}
+	group, err := h.sparse(ctx, r, groupID)
+	if err != nil {
+		h.withoutParts(groupID, err)
+	}
+	if err != nil || group == nil || h.needsWhole(r, group) {
+		return h.loadWhole(ctx, groupID)
+	}
+	h.groups.drop(groupID)
+	h.groups.put(group)
+	return group, nil
+}
+
+// withoutParts notes that the read model could not help. The log alone is enough,
+// only slower.
+func (h *Handler) withoutParts(groupID string, err error) {
+	if !errors.Is(err, errBehind) {
+		h.config.Logger.Warn("read model could not help to load a group: all of its events are read", "group", groupID, "error", err)
+	}
+}
+
+func (h *Handler) loadWhole(ctx context.Context, groupID string) (*domain.Group, error) {
 	group, err := Load(ctx, h.config.Store, groupID)
 	if err != nil {
 		return nil, err
 	}
+	h.groups.drop(groupID)
 	h.groups.put(group)
 	return group, nil
 }
@@ -159,6 +198,7 @@ func (h *Handler) apply(group *domain.Group, events []domain.Event, m domain.Met
 		}
 		group.Apply(e, m)
 	}
+	h.ahead[group.ID()] = true
 	h.groups.put(group)
 }
 

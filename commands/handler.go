@@ -25,6 +25,10 @@ type Config struct {
 	// GroupsOf counts the groups that a user is in, as of a position of the log at
 	// least. Required where a policy limits the groups of a user.
 	GroupsOf func(ctx context.Context, userID string, asOf eventstore.Position) (int, error)
+	// Parts calls read with a read model's view of one group, so that a command in a
+	// large group need not load all of it. The read model may be behind the log. When
+	// nil, groups are folded from all of their events.
+	Parts func(ctx context.Context, groupID string, read func(Part) error) error
 	// CacheMembers bounds the groups kept in memory, by their members together.
 	// DefaultCacheMembers when 0.
 	CacheMembers int
@@ -72,6 +76,7 @@ type Handler struct {
 	// What follows belongs to the writer's goroutine.
 	groups *cache
 	seen   eventstore.Position // the log up to here is in the cached groups
+	ahead  map[string]bool     // groups that the batch has decided events of, which are not in the log yet
 	counts map[string]int      // groups entered less groups left by the batch's events, by user
 }
 
@@ -99,6 +104,7 @@ func NewHandler(ctx context.Context, config Config) (*Handler, error) {
 		done:   make(chan struct{}),
 		groups: newCache(config.CacheMembers),
 		seen:   head,
+		ahead:  map[string]bool{},
 		counts: map[string]int{},
 	}
 	for _, policy := range config.Policies {
@@ -124,8 +130,9 @@ func (h *Handler) Do(ctx context.Context, as domain.Actor, cmd Command, opts ...
 }
 
 // Submit queues a command and returns as soon as it stands in line: commands
-// submitted one after the other by one goroutine take effect in that order. It
-// blocks while the queue is full.
+// submitted one after the other by one goroutine take effect in that order (where
+// another process interferes, in that order for each group). It blocks while the
+// queue is full.
 func (h *Handler) Submit(ctx context.Context, as domain.Actor, cmd Command, opts ...Option) (*Future, error) {
 	r, err := h.newRequest(ctx, as, cmd, opts)
 	if err != nil {

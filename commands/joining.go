@@ -92,6 +92,7 @@ type InviteUsers struct {
 func (InviteUsers) CommandName() string { return "InviteUsers" }
 
 func (c InviteUsers) stream(domain.Actor) string { return domain.GroupStream(c.GroupID) }
+func (c InviteUsers) about() []string            { return c.UserIDs }
 
 func (c InviteUsers) check(s *Situation) *domain.Refusal {
 	if len(c.UserIDs) == 0 {

@@ -276,7 +276,7 @@ func (c ImportGroup) decide(s *Situation, d *Decision) error {
 	if err != nil {
 		return err
 	}
-	d.record(domain.GroupImported{GroupCreated: created, CreatedAt: c.CreatedAt.UTC()})
+	d.record(domain.GroupImported{GroupCreated: created, CreatedAt: c.CreatedAt.UTC().Truncate(time.Microsecond)})
 	return nil
 }
 

@@ -19,6 +19,7 @@ type KickMembers struct {
 func (KickMembers) CommandName() string { return "KickMembers" }
 
 func (c KickMembers) stream(domain.Actor) string { return domain.GroupStream(c.GroupID) }
+func (c KickMembers) about() []string            { return c.UserIDs }
 
 func (c KickMembers) check(s *Situation) *domain.Refusal {
 	if len(c.UserIDs) == 0 {
@@ -61,7 +62,7 @@ func (c KickMembers) decide(s *Situation, d *Decision) error {
 		return nil
 	}
 	if c.BanTime > 0 {
-		event.BannedUntil = s.Now.Add(c.BanTime)
+		event.BannedUntil = s.Now.Add(c.BanTime).Truncate(time.Microsecond)
 	}
 	d.record(event)
 	if len(event.UserIDs) == s.Group.Count() {
@@ -80,6 +81,7 @@ type MuteMember struct {
 func (MuteMember) CommandName() string { return "MuteMember" }
 
 func (c MuteMember) stream(domain.Actor) string { return domain.GroupStream(c.GroupID) }
+func (c MuteMember) about() []string            { return []string{c.UserID} }
 
 func (c MuteMember) check(s *Situation) *domain.Refusal {
 	return first(s.limits.CheckGroupID(c.GroupID), s.limits.CheckUserID(c.UserID), checkDuration("duration", c.Duration))
@@ -99,7 +101,7 @@ func (c MuteMember) decide(s *Situation, d *Decision) error {
 	if !s.outranks(c.UserID) {
 		return domain.Refuse(domain.CodeNotPermitted, "one mutes only those of lower rank, and not oneself", "ask somebody of higher rank")
 	}
-	until := s.Now.Add(c.Duration)
+	until := s.Now.Add(c.Duration).Truncate(time.Microsecond)
 	switch {
 	case c.Duration == 0 && member.Muted(s.Now):
 		d.record(domain.MemberUnmuted{UserID: c.UserID})

@@ -19,6 +19,7 @@ type SendCustomNotification struct {
 func (SendCustomNotification) CommandName() string { return "SendCustomNotification" }
 
 func (c SendCustomNotification) stream(domain.Actor) string { return domain.GroupStream(c.GroupID) }
+func (c SendCustomNotification) about() []string            { return c.UserIDs }
 
 func (c SendCustomNotification) check(s *Situation) *domain.Refusal {
 	if len(c.Data) > s.limits.CustomData {
@@ -64,6 +65,7 @@ type ImportMember struct {
 func (ImportMember) CommandName() string { return "ImportMember" }
 
 func (c ImportMember) stream(domain.Actor) string { return domain.GroupStream(c.GroupID) }
+func (c ImportMember) about() []string            { return []string{c.UserID} }
 
 func (c ImportMember) check(s *Situation) *domain.Refusal {
 	return first(s.limits.CheckGroupID(c.GroupID), checkInitialMember(&s.limits, domain.InitialMember{UserID: c.UserID, Role: c.Role}))
@@ -96,6 +98,6 @@ func (c ImportMember) decide(s *Situation, d *Decision) error {
 	if err := or(s.full(1)); err != nil {
 		return err
 	}
-	d.record(domain.MemberImported{UserID: c.UserID, Role: c.Role, JoinedAt: c.JoinedAt.UTC()})
+	d.record(domain.MemberImported{UserID: c.UserID, Role: c.Role, JoinedAt: c.JoinedAt.UTC().Truncate(time.Microsecond)})
 	return nil
 }

@@ -181,6 +181,7 @@ type SetMemberInfo struct {
 func (SetMemberInfo) CommandName() string { return "SetMemberInfo" }
 
 func (c SetMemberInfo) stream(domain.Actor) string { return domain.GroupStream(c.GroupID) }
+func (c SetMemberInfo) about() []string            { return []string{c.UserID} }
 
 func (c SetMemberInfo) check(s *Situation) *domain.Refusal {
 	refusal := first(s.limits.CheckGroupID(c.GroupID), s.limits.CheckCustom(c.Custom))

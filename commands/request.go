@@ -18,6 +18,7 @@ type request struct {
 	options     options
 	fingerprint []byte // nil without a command ID
 	stream      string
+	whole       bool // the group must be loaded whole
 
 	state  atomic.Int32 // who may still end it: see the constants
 	answer chan answer  // of capacity 1

@@ -16,6 +16,7 @@ type SetMemberRole struct {
 func (SetMemberRole) CommandName() string { return "SetMemberRole" }
 
 func (c SetMemberRole) stream(domain.Actor) string { return domain.GroupStream(c.GroupID) }
+func (c SetMemberRole) about() []string            { return []string{c.UserID} }
 
 func (c SetMemberRole) check(s *Situation) *domain.Refusal {
 	if c.Role != domain.Admin && c.Role != domain.Member {
@@ -53,6 +54,7 @@ type TransferOwner struct {
 func (TransferOwner) CommandName() string { return "TransferOwner" }
 
 func (c TransferOwner) stream(domain.Actor) string { return domain.GroupStream(c.GroupID) }
+func (c TransferOwner) about() []string            { return []string{c.UserID} }
 
 func (c TransferOwner) check(s *Situation) *domain.Refusal {
 	return first(s.limits.CheckGroupID(c.GroupID), s.limits.CheckUserID(c.UserID))

@@ -43,20 +43,24 @@ func (h *Handler) settle(batch []*request) {
 			todo = append(todo, r)
 		}
 	}
-	for attempt := 1; len(todo) > 0; attempt++ {
-		if attempt > maxAttempts {
-			answerAll(todo, fmt.Errorf("%w: %d times", ErrContended, maxAttempts))
-			return
-		}
+	for idle, again := 0, false; len(todo) > 0; again = true {
 		if err := h.refresh(ctx); err != nil {
 			answerAll(todo, err)
 			return
 		}
-		var err error
-		if todo, err = h.round(ctx, todo, attempt > 1); err != nil {
-			answerAll(todo, err)
+		left, err := h.round(ctx, todo, again)
+		if err != nil {
+			answerAll(left, err)
 			return
 		}
+		if idle++; len(left) < len(todo) {
+			idle = 0
+		}
+		if idle == maxAttempts {
+			answerAll(left, fmt.Errorf("%w: %d times", ErrContended, maxAttempts))
+			return
+		}
+		todo = left
 	}
 }
 
@@ -70,6 +74,7 @@ func answerAll(requests []*request, err error) {
 // forgotten, and so read again.
 func (h *Handler) refresh(ctx context.Context) error {
 	clear(h.counts)
+	clear(h.ahead)
 	head, err := h.config.Store.Head(ctx)
 	if err != nil {
 		return fmt.Errorf("find the head of the log: %w", err)
@@ -107,19 +112,25 @@ func (h *Handler) round(ctx context.Context, requests []*request, again bool) ([
 	var (
 		verdicts = make([]verdict, 0, len(requests))
 		commits  []eventstore.Commit
-		later    []*request // IDs that occur twice: the second is answered as the first was
-		ids      = map[string]bool{}
+		later    []*request          // for the next round
+		ids      = map[string]bool{} // a second command with an ID is answered as the first was
 	)
-	for _, r := range requests {
-		if r.options.id != "" && ids[r.options.id] {
-			later = append(later, r)
-			continue
+	for i, r := range requests {
+		if ids[r.options.id] {
+			later = requests[i:]
+			break
 		}
 		if again && h.answeredBefore(ctx, r) {
 			continue
 		}
-		ids[r.options.id] = true
 		v, commit := h.decide(ctx, r)
+		if errors.Is(v.err, errLater) {
+			later = requests[i:]
+			break
+		}
+		if r.options.id != "" {
+			ids[r.options.id] = true
+		}
 		v.commit = -1
 		if commit != nil {
 			v.commit = len(commits)

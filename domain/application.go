@@ -72,11 +72,20 @@ type applications struct {
 	byFrom      index
 }
 
+// open takes a new application in.
 func (a *applications) open(app *Application) {
+	a.submitted++
+	a.put(app)
+}
+
+// put takes in an application that is open, unless it is here.
+func (a *applications) put(app *Application) {
 	if a.byID == nil {
 		a.byID, a.byCandidate, a.byFrom = map[string]*Application{}, index{}, index{}
 	}
-	a.submitted++
+	if _, here := a.byID[app.ID]; here {
+		return
+	}
 	a.byID[app.ID] = app
 	a.byCandidate.add(app.Candidate, app)
 	a.byFrom.add(app.From, app)

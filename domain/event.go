@@ -56,7 +56,7 @@ func (g *Group) end(at time.Time) {
 		return
 	}
 	g.status, g.endedAt = Dismissed, at
-	g.owner, g.admins = "", 0
+	g.owner, g.admins, g.count = "", 0, 0
 	g.members, g.bans, g.topics, g.attributes = nil, nil, nil, nil
 	g.applications = applications{}
 }
@@ -69,6 +69,7 @@ func (g *Group) admit(userID string, role Role, at time.Time) {
 	}
 	g.members[userID] = &Membership{UserID: userID, Role: role, JoinedAt: at, Order: g.joins}
 	g.joins++
+	g.count++
 	switch role {
 	case Owner:
 		g.owner = userID
@@ -90,16 +91,16 @@ func (g *Group) remove(userID string, at time.Time) {
 	case Admin:
 		g.admins--
 	}
-	delete(g.members, userID)
-	if len(g.members) == 0 {
+	g.forget(userID)
+	if g.count--; g.count == 0 {
 		g.end(at)
 	}
 }
 
 // rank gives a member a role.
 func (g *Group) rank(userID string, role Role) {
-	m, ok := g.members[userID]
-	if !ok {
+	m := g.members[userID]
+	if m == nil {
 		return
 	}
 	switch m.Role {

@@ -11,7 +11,7 @@ type MemberMuted struct {
 func (MemberMuted) EventName() string { return "member.muted" }
 
 func (e MemberMuted) evolve(g *Group, _ Meta) {
-	if m, ok := g.members[e.UserID]; ok {
+	if m := g.members[e.UserID]; m != nil {
 		m.MutedUntil = e.Until
 	}
 }
@@ -24,7 +24,7 @@ type MemberUnmuted struct {
 func (MemberUnmuted) EventName() string { return "member.unmuted" }
 
 func (e MemberUnmuted) evolve(g *Group, _ Meta) {
-	if m, ok := g.members[e.UserID]; ok {
+	if m := g.members[e.UserID]; m != nil {
 		m.MutedUntil = time.Time{}
 	}
 }

@@ -64,7 +64,7 @@ type MemberInfoChanged struct {
 func (MemberInfoChanged) EventName() string { return "member.info_changed" }
 
 func (e MemberInfoChanged) evolve(g *Group, _ Meta) {
-	if m, ok := g.members[e.UserID]; ok {
+	if m := g.members[e.UserID]; m != nil {
 		set(&m.NameCard, e.NameCard)
 		m.Custom = merged(m.Custom, e.Custom)
 	}

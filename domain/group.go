@@ -29,9 +29,12 @@ type Group struct {
 	muted   bool
 
 	owner   string
-	members map[string]*Membership
+	count   int // members
 	admins  int
 	joins   int // memberships begun in this incarnation
+	members map[string]*Membership
+	sparse  bool // members holds only those known; nil there is a known stranger
+	since   int  // the version at which a sparse group knew nobody
 	bans    map[string]time.Time
 
 	applications applications
@@ -116,14 +119,14 @@ func (g *Group) AllMuted() bool { return g.muted }
 func (g *Group) Owner() string { return g.owner }
 
 // Count is the number of members.
-func (g *Group) Count() int { return len(g.members) }
+func (g *Group) Count() int { return g.count }
 
 // AdminCount is the number of admins, without the owner.
 func (g *Group) AdminCount() int { return g.admins }
 
 // Role is a user's role; NotMember for a stranger.
 func (g *Group) Role(userID string) Role {
-	if m, ok := g.members[userID]; ok {
+	if m := g.members[userID]; m != nil {
 		return m.Role
 	}
 	return NotMember
@@ -134,17 +137,17 @@ func (g *Group) IsMember(userID string) bool { return g.Role(userID) != NotMembe
 
 // Membership is a user's membership, and whether there is one.
 func (g *Group) Membership(userID string) (Membership, bool) {
-	if m, ok := g.members[userID]; ok {
+	if m := g.members[userID]; m != nil {
 		return *m, true
 	}
 	return Membership{}, false
 }
 
 // Memberships yields every membership in the order of joining. It sorts: use it
-// where all members are wanted anyway.
+// where all members are wanted anyway, and not on a sparse group.
 func (g *Group) Memberships() iter.Seq[Membership] {
 	return func(yield func(Membership) bool) {
-		inOrder := slices.SortedFunc(maps.Values(g.members), func(a, b *Membership) int {
+		inOrder := slices.SortedFunc(values(g.members), func(a, b *Membership) int {
 			return cmp.Compare(a.Order, b.Order)
 		})
 		for _, m := range inOrder {
@@ -155,12 +158,23 @@ func (g *Group) Memberships() iter.Seq[Membership] {
 	}
 }
 
+// values are those that are not nil.
+func values(members map[string]*Membership) iter.Seq[*Membership] {
+	return func(yield func(*Membership) bool) {
+		for _, m := range members {
+			if m != nil && !yield(m) {
+				return
+			}
+		}
+	}
+}
+
 // Successor is the member who has been in the group longest, the owner aside;
-// empty if there is nobody else. It looks at every member.
+// empty if there is nobody else. It looks at every member: not for a sparse group.
 func (g *Group) Successor() string {
 	var longest *Membership
 	for _, m := range g.members {
-		if m.Role != Owner && (longest == nil || m.before(longest)) {
+		if m != nil && m.Role != Owner && (longest == nil || m.before(longest)) {
 			longest = m
 		}
 	}

@@ -1,0 +1,144 @@
+package groupview
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/grouplog/grouplog/domain"
+)
+
+// Part is one group as the rows show it at one moment: what a decision about a few
+// of its users needs, without reading the others. It is valid until the function
+// that it was given to returns.
+type Part struct {
+	ctx     context.Context
+	tx      *sql.Tx
+	groupID string
+
+	gid         int64 // 0: not looked for yet, or not there
+	incarnation int
+	pending     int
+	banned      bool
+}
+
+// Part calls read with a part of a group, all of whose answers are of the same
+// moment, which may be behind the log.
+func (q *Queries) Part(ctx context.Context, groupID string, read func(*Part) error) error {
+	return q.views.Read(ctx, func(tx *sql.Tx) error {
+		return read(&Part{ctx: ctx, tx: tx, groupID: groupID})
+	})
+}
+
+// Header is the newest incarnation of the group; found is false where there is none.
+// It must be asked for before the rest.
+func (p *Part) Header() (h domain.Header, found bool, err error) {
+	var g Group
+	p.gid, err = scanGroup(p.tx.QueryRowContext(p.ctx, selectGroup+" WHERE g.id = ? ORDER BY g.incarnation DESC LIMIT 1", p.groupID), &g)
+	if errors.Is(err, sql.ErrNoRows) {
+		return h, false, nil
+	}
+	if err == nil {
+		err = addTopics(p.ctx, p.tx, p.gid, &g)
+	}
+	if err == nil {
+		err = p.tx.QueryRowContext(p.ctx, "SELECT status, joins, submitted, banned FROM groups WHERE gid = ?", p.gid).
+			Scan(&h.Status, &h.Joins, &h.ApplicationsSubmitted, &p.banned)
+	}
+	if err != nil {
+		return h, false, fmt.Errorf("header of group %q: %w", p.groupID, err)
+	}
+	p.incarnation, p.pending = g.Incarnation, g.Pending
+	h.ID, h.Version, h.Incarnation, h.Type = g.GroupID, g.Version, g.Incarnation, g.GroupType
+	h.SupportsTopics, h.CreatedAt, h.LastEventAt, h.EndedAt = g.SupportTopic, g.CreatedAt, g.LastEventAt, g.EndedAt
+	h.Profile, h.AllMuted, h.Owner = g.Profile, g.AllMuted, g.Owner
+	h.Count, h.Admins = g.MemberCount, g.Roles.Admin
+	h.Attributes, h.AttributesVersion = g.Attributes, g.AttributesVersion
+	for _, topic := range g.Topics {
+		if h.Topics == nil {
+			h.Topics = make(map[string]domain.Topic, len(g.Topics))
+		}
+		h.Topics[topic.ID] = topic
+	}
+	return h, true, nil
+}
+
+// Person is all that the group holds of a user. Its cost does not depend on the
+// number of members, only on the open applications of that user.
+func (p *Part) Person(userID string) (domain.Person, error) {
+	var person domain.Person
+	var seq int64
+	var m Member
+	err := scanMember(p.tx.QueryRowContext(p.ctx, selectMembership, userID, p.gid), &seq, &m)
+	switch {
+	case err == nil:
+		person.Membership = &domain.Membership{
+			UserID: userID, Role: m.Role, JoinedAt: m.JoinedAt, Order: int(seq), NameCard: m.NameCard, Custom: m.Custom, MutedUntil: m.MutedUntil,
+		}
+	case !errors.Is(err, sql.ErrNoRows):
+		return person, fmt.Errorf("member %q of group %q: %w", userID, p.groupID, err)
+	}
+	if person.BannedUntil, err = p.bannedUntil(userID); err != nil {
+		return person, fmt.Errorf("ban of %q from group %q: %w", userID, p.groupID, err)
+	}
+	if person.Applications, err = p.open(selectOpenOf, p.gid, userID, p.gid, userID); err != nil {
+		return person, fmt.Errorf("applications of %q to group %q: %w", userID, p.groupID, err)
+	}
+	return person, nil
+}
+
+func (p *Part) bannedUntil(userID string) (time.Time, error) {
+	if !p.banned {
+		return time.Time{}, nil
+	}
+	var until int64
+	err := p.tx.QueryRowContext(p.ctx, "SELECT until FROM bans WHERE gid = ? AND uid = (SELECT uid FROM users WHERE id = ?)", p.gid, userID).Scan(&until)
+	if errors.Is(err, sql.ErrNoRows) {
+		return time.Time{}, nil
+	}
+	return clock(until), err
+}
+
+const selectOpen = `SELECT a.n, a.kind, f.id, c.id, a.message, a.at
+	FROM applications a JOIN users f ON f.uid = a.from_uid JOIN users c ON c.uid = a.candidate WHERE a.state = 0 AND `
+
+// Each half is a look-up in an index of the open applications.
+const selectOpenOf = selectOpen + `a.gid = ? AND a.candidate = (SELECT uid FROM users WHERE id = ?) UNION ` +
+	selectOpen + `a.gid = ? AND a.from_uid = (SELECT uid FROM users WHERE id = ?) ORDER BY 1`
+
+// open reads open applications, in the order of submission.
+func (p *Part) open(query string, arguments ...any) ([]domain.Application, error) {
+	if p.pending == 0 {
+		return nil, nil
+	}
+	rows, err := p.tx.QueryContext(p.ctx, query, arguments...)
+	var open []domain.Application
+	err = scanAll(rows, err, func(rows *sql.Rows) error {
+		var (
+			a     domain.Application
+			n     int
+			asked int64
+		)
+		err := rows.Scan(&n, &a.Kind, &a.From, &a.Candidate, &a.Message, &asked)
+		a.ID, a.At = domain.ApplicationID(p.groupID, p.incarnation, n), clock(asked)
+		open = append(open, a)
+		return err
+	})
+	return open, err
+}
+
+// OpenApplication is an open application to the newest incarnation by its ID; found
+// is false where there is none.
+func (p *Part) OpenApplication(id string) (a domain.Application, found bool, err error) {
+	groupID, incarnation, n, ok := domain.ParseApplicationID(id)
+	if !ok || groupID != p.groupID || incarnation != p.incarnation {
+		return a, false, nil
+	}
+	open, err := p.open(selectOpen+"a.gid = ? AND a.n = ?", p.gid, n)
+	if err != nil || len(open) == 0 {
+		return a, false, err
+	}
+	return open[0], true, nil
+}
