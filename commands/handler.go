@@ -186,7 +186,7 @@ func (h *Handler) newRequest(ctx context.Context, as domain.Actor, cmd Command, 
 			return nil, fmt.Errorf("look up command %q: %w", r.options.id, err)
 		}
 		if found {
-			r.reply(r.repeat(first))
+			h.repeat(r, first)
 		}
 	}
 	if c, ok := cmd.(identified); ok {

@@ -169,9 +169,25 @@ func (h *Handler) answeredBefore(ctx context.Context, r *request) bool {
 	case err != nil:
 		r.reply(Receipt{}, fmt.Errorf("look up command %q: %w", r.options.id, err))
 	case found:
-		r.reply(r.repeat(first))
+		h.repeat(r, first)
 	}
 	return err != nil || found
+}
+
+// repeat answers a request as its command ID was answered first, be it by another
+// process: its caller, too, is to see the effect.
+func (h *Handler) repeat(r *request, first eventstore.Outcome) {
+	h.tell(first.Last)
+	r.reply(r.repeat(first))
+}
+
+// tell takes note that a caller is told of the events up to a position.
+func (h *Handler) tell(p eventstore.Position) {
+	for old := h.position.Load(); uint64(p) > old; old = h.position.Load() {
+		if h.position.CompareAndSwap(old, uint64(p)) {
+			return
+		}
+	}
 }
 
 // conclude answers what has become durable, and returns the requests that must be
@@ -188,7 +204,7 @@ func (h *Handler) conclude(verdicts []verdict, results []eventstore.Result) []*r
 		switch {
 		case errors.As(result.Err, &duplicate):
 			spoiled[v.request.stream] = true
-			v.request.reply(v.request.repeat(duplicate.Stored))
+			h.repeat(v.request, duplicate.Stored)
 		case spoiled[v.request.stream] || errors.Is(result.Err, eventstore.ErrConflict):
 			spoiled[v.request.stream] = true
 			again = append(again, v.request)
@@ -216,9 +232,7 @@ func (h *Handler) advance(r eventstore.Result) {
 	if r.First == h.seen+1 {
 		h.seen = r.Last
 	}
-	if uint64(r.Last) > h.position.Load() {
-		h.position.Store(uint64(r.Last))
-	}
+	h.tell(r.Last)
 }
 
 func (h *Handler) forget(stream string) {
