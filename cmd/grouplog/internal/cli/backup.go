@@ -3,6 +3,8 @@ package cli
 import (
 	"context"
 	"fmt"
+	"os"
+	"path/filepath"
 
 	"github.com/spf13/cobra"
 
@@ -19,6 +21,9 @@ models are not copied: they come back from the log.`,
 		Example: "  grouplog backup groups-2026-01-02.db",
 		Args:    exactly("FILE"),
 		RunE: a.run(func(ctx context.Context, args []string) error {
+			if _, err := os.Stat(filepath.Dir(args[0])); err != nil { // SQLite would not say which
+				return err
+			}
 			return a.withLog(ctx, func(log *sqlite.DB) error {
 				if err := log.Backup(ctx, args[0]); err != nil {
 					return err

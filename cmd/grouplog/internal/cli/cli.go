@@ -26,7 +26,7 @@ func Main(args []string, in io.Reader, out, talk io.Writer) int {
 	// The first Ctrl-C ends ctx; with the handler gone, the second ends the process.
 	defer context.AfterFunc(ctx, stop)()
 
-	a := &app{in: in, out: out, talk: talk}
+	a := &app{args: args, in: in, out: out, talk: talk}
 	root := a.root()
 	root.SetArgs(args)
 	root.SetIn(in)
@@ -43,6 +43,7 @@ func Main(args []string, in io.Reader, out, talk io.Writer) int {
 
 // app is what the commands share.
 type app struct {
+	args []string
 	in   io.Reader
 	out  io.Writer // data
 	talk io.Writer // everything else
@@ -77,7 +78,7 @@ them. It writes what happened in an append-only log and answers questions from i
 	})
 	root.PersistentFlags().StringVar(&a.db, "db", defaultDB, "the log's `FILE`; also "+envDB+" in the environment")
 	root.PersistentFlags().BoolVar(&a.json, "json", false, "write JSON: one object, or one a line for lists")
-	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usage(err) })
+	root.SetFlagErrorFunc(a.flagError)
 	root.PersistentPreRun = func(cmd *cobra.Command, _ []string) {
 		if path := os.Getenv(envDB); path != "" && !cmd.Flags().Changed("db") {
 			a.db = path
@@ -117,18 +118,34 @@ func (a *app) run(f func(ctx context.Context, args []string) error) func(*cobra.
 // parent is a command that only holds others.
 func parent(c *cobra.Command) *cobra.Command {
 	c.Args = cobra.ArbitraryArgs
+	c.SuggestionsMinimumDistance = 2
 	c.RunE = func(cmd *cobra.Command, args []string) error {
 		if len(args) == 0 {
 			return cmd.Help()
 		}
-		err := fmt.Errorf("there is no command %q", strings.TrimSpace(cmd.CommandPath()+" "+args[0]))
-		if suggestions := cmd.SuggestionsFor(args[0]); len(suggestions) > 0 {
-			return hint(usage(err), fmt.Sprintf("do you mean %q?", cmd.CommandPath()+" "+suggestions[0]))
-		}
-		return usage(err)
+		return noCommand(cmd, args[0])
 	}
-	c.SuggestionsMinimumDistance = 2
 	return c
+}
+
+func noCommand(parent *cobra.Command, name string) error {
+	err := usage(fmt.Errorf("there is no command %q", parent.CommandPath()+" "+name))
+	if suggestions := parent.SuggestionsFor(name); len(suggestions) > 0 {
+		return hint(err, fmt.Sprintf("do you mean %q?", parent.CommandPath()+" "+suggestions[0]))
+	}
+	return err
+}
+
+// flagError is about a flag that a command does not have. If it is because the command
+// is misspelt, and so its parent is asked, it is about that.
+func (a *app) flagError(cmd *cobra.Command, err error) error {
+	if _, rest, _ := cmd.Root().Find(a.args); cmd.HasSubCommands() {
+		cmd.FParseErrWhitelist.UnknownFlags = true
+		if cmd.ParseFlags(rest) == nil && cmd.Flags().NArg() > 0 {
+			return noCommand(cmd, cmd.Flags().Arg(0))
+		}
+	}
+	return usage(err)
 }
 
 // exactly asks for that many arguments, and says which.

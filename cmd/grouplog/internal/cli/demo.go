@@ -63,7 +63,7 @@ func (a *app) demo(ctx context.Context, keep string) error {
 	policies[domain.Meeting] = meeting
 	s := &stage{app: a, style: render.StyleFor(a.out), now: time.Date(2026, 1, 5, 9, 0, 0, 0, time.UTC)}
 	options := &grouplog.Options{Policies: policies, Clock: func() time.Time { return s.now }}
-	return a.withOptions(ctx, options, func(engine *grouplog.Engine) error {
+	return a.withWriter(ctx, options, func(engine *grouplog.Engine) error {
 		s.engine = engine
 		s.printf("%s\n", introduction)
 		for _, user := range cast {

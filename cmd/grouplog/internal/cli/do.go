@@ -86,7 +86,7 @@ func (a *app) do(ctx context.Context, e *envelope, command commands.Command) err
 			return a.done(e, command, receipt, events)
 		})
 	}
-	return a.withOptions(ctx, &grouplog.Options{}, func(engine *grouplog.Engine) error {
+	return a.withWriter(ctx, &grouplog.Options{}, func(engine *grouplog.Engine) error {
 		receipt, err := engine.Do(ctx, e.actor(), command, options...)
 		if err != nil {
 			return a.refused(e, err)

@@ -75,11 +75,18 @@ func (a *app) exitCode(err error) int {
 		return exitDamaged
 	case is(commands.ErrIDReused, commands.ErrContended, eventstore.ErrConflict, eventstore.ErrBusy, fs.ErrExist):
 		return exitConflict
-	case is(groupview.ErrNotFound, errNoLog, errUnknownUser, fs.ErrNotExist):
+	case is(groupview.ErrNotFound, errNoLog, errUnknownUser), missing(err):
 		return exitNotFound
 	default:
 		return exitUnexpected
 	}
+}
+
+// missing reports whether a file or its directory is not there. SQLite says the same of
+// files that it could not make.
+func missing(err error) bool {
+	var path *fs.PathError
+	return errors.As(err, &path) && errors.Is(path, fs.ErrNotExist)
 }
 
 // usageError is a command line that cannot be carried out as it is written.
@@ -146,6 +153,9 @@ func wordsFor(err error) (text, next string) {
 		if errors.Is(err, a.target) {
 			return err.Error(), a.text
 		}
+	}
+	if isCorrupt(err) {
+		return err.Error(), `the log is not affected: "grouplog rebuild" makes the read models anew`
 	}
 	return err.Error(), ""
 }

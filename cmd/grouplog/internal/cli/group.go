@@ -102,8 +102,12 @@ func writeGroup(w io.Writer, g *groupview.Group) error {
 	add("type", string(g.GroupType))
 	add("status", status)
 	add("owner", g.Owner)
-	add("members", fmt.Sprintf("%s (%s, %s, %s)", render.Number(g.MemberCount), render.Count(g.Roles.Owner, "owner", "owners"),
-		render.Count(g.Roles.Admin, "admin", "admins"), render.Count(g.Roles.Member, "plain member", "plain members")))
+	members := render.Number(g.MemberCount)
+	if g.MemberCount > 0 {
+		members += fmt.Sprintf(" (%s, %s, %s)", render.Count(g.Roles.Owner, "owner", "owners"),
+			render.Count(g.Roles.Admin, "admin", "admins"), render.Count(g.Roles.Member, "plain member", "plain members"))
+	}
+	add("members", members)
 	add("join option", g.JoinOption.String())
 	add("invite option", g.InviteOption.String())
 	if g.Pending > 0 {

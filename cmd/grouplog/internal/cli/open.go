@@ -10,6 +10,8 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/mattn/go-sqlite3"
+
 	"github.com/grouplog/grouplog"
 	"github.com/grouplog/grouplog/cmd/grouplog/internal/overlay"
 	"github.com/grouplog/grouplog/commands"
@@ -34,23 +36,36 @@ func (a *app) viewsPath() string {
 	return strings.TrimSuffix(a.db, filepath.Ext(a.db)) + ".views.db"
 }
 
-// withEngine opens the log for a question, and closes it. There must be one.
+// withEngine opens the log for a question, and closes it. There must be one. It is
+// opened for reading, so that nobody who writes to it is in the way. Where the file of
+// the read models cannot be written, they are made in memory, which takes longer.
 func (a *app) withEngine(ctx context.Context, f func(*grouplog.Engine) error) error {
-	return a.withOptions(ctx, &grouplog.Options{MustExist: true}, f)
+	return a.withLog(ctx, func(log *sqlite.DB) error {
+		engine, err := a.openEngine(ctx, &grouplog.Options{Store: log, ViewsPath: a.viewsPath()})
+		if isSQLite(err, sqlite3.ErrCantOpen, sqlite3.ErrReadonly) {
+			engine, err = a.openEngine(ctx, &grouplog.Options{Store: log, ViewsPath: grouplog.Memory})
+		}
+		return use(engine, err, f)
+	})
 }
 
-func (a *app) withOptions(ctx context.Context, options *grouplog.Options, f func(*grouplog.Engine) error) (err error) {
-	options.Logger = slog.New(slog.NewTextHandler(a.talk, &slog.HandlerOptions{Level: slog.LevelWarn}))
+// withWriter opens a log for writing, and closes it. Where there is none, one is made.
+func (a *app) withWriter(ctx context.Context, options *grouplog.Options, f func(*grouplog.Engine) error) error {
 	options.ViewsPath = a.viewsPath()
-	engine, err := grouplog.Open(ctx, a.db, options)
+	engine, err := a.openEngine(ctx, options)
+	return use(engine, err, f)
+}
+
+func (a *app) openEngine(ctx context.Context, options *grouplog.Options) (*grouplog.Engine, error) {
+	options.Logger = slog.New(slog.NewTextHandler(a.talk, &slog.HandlerOptions{Level: slog.LevelWarn}))
+	return grouplog.Open(ctx, a.db, options)
+}
+
+func use(engine *grouplog.Engine, err error, f func(*grouplog.Engine) error) error {
 	if err != nil {
-		if options.MustExist {
-			err = a.noLog(err)
-		}
 		return err
 	}
-	defer func() { err = errors.Join(err, engine.Close()) }()
-	return f(engine)
+	return errors.Join(f(engine), engine.Close())
 }
 
 // withLog opens the log alone, for reading, and closes it.

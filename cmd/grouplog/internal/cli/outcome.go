@@ -83,11 +83,14 @@ type eventLine struct {
 }
 
 func eventLineOf(r eventstore.Record) eventLine {
-	groupID, _ := domain.GroupOf(r.Stream)
-	return eventLine{
-		Position: r.Position, At: r.Time, Event: r.Type, GroupID: groupID, Version: r.Version,
+	line := eventLine{
+		Position: r.Position, At: r.Time, Event: r.Type, Version: r.Version,
 		As: r.Actor, AppAdmin: r.AppAdmin, ID: r.CommandID, Schema: r.Schema, Data: r.Data,
 	}
+	if groupID, ok := domain.GroupOf(r.Stream); ok {
+		line.GroupID = groupID
+	}
+	return line
 }
 
 // recorded reads the events that a command has recorded.
@@ -125,7 +128,7 @@ func planned(actor domain.Actor, receipt commands.Receipt) ([]projections.Event,
 			return nil, err
 		}
 		record := eventstore.Record{Stream: stream, Event: eventstore.Event{
-			Type: name, Schema: schema, Data: data, Actor: actor.UserID, AppAdmin: actor.AppAdmin, Time: time.Now().UTC(),
+			Type: name, Schema: schema, Data: data, Actor: actor.UserID, AppAdmin: actor.AppAdmin, Time: time.Now().UTC().Truncate(time.Microsecond),
 		}}
 		events = append(events, projections.Event{Record: record, Fact: fact})
 	}

@@ -2,7 +2,10 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
+	"os"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -17,10 +20,20 @@ func (a *app) rebuildCommand() *cobra.Command {
 		Use:   "rebuild",
 		Short: "Make the read models anew from the log",
 		Long: `Makes the read models anew from the whole log and takes them in place of the old ones,
-while other processes go on. It is needed only where "grouplog verify" says so.`,
+while other processes go on. It is needed only where "grouplog verify" says so. A file of
+read models that is damaged is deleted first.`,
 		Args: exactly(),
 		RunE: a.run(func(ctx context.Context, _ []string) error {
-			return a.withEngine(ctx, func(engine *grouplog.Engine) error { return a.rebuild(ctx, engine) })
+			again := func(engine *grouplog.Engine) error { return a.rebuild(ctx, engine) }
+			err := a.withEngine(ctx, again)
+			if !isCorrupt(err) {
+				return err
+			}
+			a.say("the old read models are damaged and are deleted: %v", err)
+			if err := a.deleteViews(); err != nil {
+				return err
+			}
+			return a.withEngine(ctx, again)
 		}),
 	}
 }
@@ -43,4 +56,15 @@ func (a *app) rebuild(ctx context.Context, engine *grouplog.Engine) error {
 	}
 	_, err = fmt.Fprintf(a.out, "the read models are made anew from %s in %s\n", render.Count(events, "event", "events"), render.Seconds(took))
 	return err
+}
+
+// deleteViews deletes the file of the read models, which has been recognised as that.
+func (a *app) deleteViews() error {
+	var failures []error
+	for _, suffix := range []string{"", "-wal", "-shm"} {
+		if err := os.Remove(a.viewsPath() + suffix); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			failures = append(failures, err)
+		}
+	}
+	return errors.Join(failures...)
 }

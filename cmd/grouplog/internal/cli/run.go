@@ -97,7 +97,7 @@ func (a *app) goThrough(ctx context.Context, o fileOptions) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, log.Close()) }()
-	return a.withOptions(ctx, &grouplog.Options{Store: failstop.New(log)}, func(engine *grouplog.Engine) error {
+	return a.withWriter(ctx, &grouplog.Options{Store: failstop.New(log)}, func(engine *grouplog.Engine) error {
 		return a.newBatch(o, source, engine, log).goThrough(ctx)
 	})
 }

@@ -2,12 +2,15 @@ package cli
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 	"io/fs"
 	"log/slog"
 	"os"
+	"slices"
 
+	"github.com/mattn/go-sqlite3"
 	"github.com/spf13/cobra"
 
 	"github.com/grouplog/grouplog/cmd/grouplog/internal/render"
@@ -42,13 +45,15 @@ type verification struct {
 	ReadModels string                   `json:"readModels"` // "equal", "differ", "absent" or "unchecked"
 	Damage     *damage                  `json:"damage,omitempty"`
 	Differ     []projections.Difference `json:"differences,omitempty"`
+	Unreadable string                   `json:"readModelsDamage,omitempty"` // what SQLite says of their file
 }
 
 // damage is where a log is damaged, as far as that can be told.
 type damage struct {
-	Position eventstore.Position `json:"position,omitempty"`
-	Stream   string              `json:"stream,omitempty"`
-	Message  string              `json:"message"`
+	Position  eventstore.Position `json:"position,omitempty"`
+	Stream    string              `json:"stream,omitempty"`
+	SoundUpTo eventstore.Position `json:"soundUpTo"` // events up to there can be read
+	Message   string              `json:"message"`
 }
 
 func (a *app) verify(ctx context.Context) error {
@@ -63,29 +68,32 @@ func (a *app) verify(ctx context.Context) error {
 		}
 		return a.verifyViews(ctx, log, &v)
 	})
-	v.OK = err == nil
+	v.OK = err == nil && v.ReadModels != "differ"
 	var found *eventstore.DamageError
 	if errors.As(err, &found) {
-		v.Damage = &damage{Position: found.Position, Stream: found.Stream, Message: err.Error()}
+		v.Damage = &damage{Position: found.Position, Stream: found.Stream, SoundUpTo: v.Events, Message: err.Error()}
 	}
-	if a.json && !errors.Is(err, context.Canceled) && !errors.Is(err, errNoLog) {
+	if a.json && (err == nil || v.Damage != nil) {
 		if err := a.writeJSON(v); err != nil {
 			return err
 		}
 	}
 	switch {
-	case v.ReadModels == "differ" && err == nil:
-		return a.readModelsDiffer(v.Differ)
+	case v.Damage != nil:
+		return hint(err, fmt.Sprintf("events up to position %d can be read; restore a backup for the rest", v.Events))
 	case err != nil:
-		if v.Damage != nil {
-			return hint(err, "restore a backup; the events before the damage can still be read")
-		}
 		return err
+	case v.ReadModels == "differ":
+		return a.readModelsDiffer(&v)
 	case a.json:
 		return nil
 	}
 	text := fmt.Sprintf("%s, %s", render.Count(v.Events, "event", "events"), render.Count(v.Groups, "group", "groups"))
-	models := map[string]string{"equal": "read models equal the log", "absent": "no read models yet: they come with the first question"}
+	models := map[string]string{
+		"equal":     "read models equal the log",
+		"absent":    "no read models yet: they come with the first question",
+		"unchecked": "read models not checked",
+	}
 	_, err = fmt.Fprintf(a.out, "OK  %s, no gaps; %s\n", text, models[v.ReadModels])
 	return err
 }
@@ -127,31 +135,71 @@ func (a *app) verifyViews(ctx context.Context, log eventstore.Store, v *verifica
 		Projections: []projections.Projection{groupview.New()}, Manual: true,
 		Logger: slog.New(slog.NewTextHandler(progress, &slog.HandlerOptions{Level: slog.LevelWarn})),
 	})
-	if err != nil {
+	switch {
+	case isCorrupt(err):
+		v.ReadModels, v.Unreadable = "differ", err.Error()
+		return nil
+	case isSQLite(err, sqlite3.ErrCantOpen, sqlite3.ErrReadonly): // where nothing can be written
+		a.say("the read models are not checked: %v", err)
+		return nil
+	case err != nil:
 		return err
 	}
 	defer func() { err = errors.Join(err, views.Close()) }()
-	if err := views.CatchUp(ctx); err != nil {
+	if err := views.CatchUp(ctx); err != nil && !isCorrupt(err) {
 		return err
 	}
 	v.Differ, err = views.Compare(ctx, func(done, total eventstore.Position) {
 		progress.Update(int(done), float64(done)/float64(max(total, 1)))
 	})
-	if err != nil {
+	if err == nil {
+		// Compare reads the rows. Their indexes are what queries read first.
+		v.Unreadable, err = checkFile(ctx, views)
+	}
+	switch {
+	case isCorrupt(err):
+		v.Unreadable = err.Error()
+	case err != nil:
 		return err
 	}
 	v.ReadModels = "equal"
-	if len(v.Differ) > 0 {
-		v.ReadModels, v.OK = "differ", false
+	if len(v.Differ) > 0 || v.Unreadable != "" {
+		v.ReadModels = "differ"
 	}
 	return nil
 }
 
-func (a *app) readModelsDiffer(differences []projections.Difference) error {
-	for _, d := range differences {
-		a.say("table %s of %s: %d rows too many, %d missing", d.Table, d.Projection, d.Extra, d.Missing)
-		for _, example := range d.Examples {
-			a.say("  %s", render.Line(example))
+// checkFile has SQLite check the file of the read models; empty if it is sound.
+func checkFile(ctx context.Context, views *projections.Views) (problem string, err error) {
+	err = views.Read(ctx, func(tx *sql.Tx) error {
+		return tx.QueryRowContext(ctx, "PRAGMA integrity_check(1)").Scan(&problem)
+	})
+	if problem == "ok" {
+		problem = ""
+	}
+	return problem, err
+}
+
+// isCorrupt reports whether SQLite cannot read the file of the read models.
+func isCorrupt(err error) bool {
+	return isSQLite(err, sqlite3.ErrCorrupt) && !errors.Is(err, eventstore.ErrDamaged)
+}
+
+func isSQLite(err error, codes ...sqlite3.ErrNo) bool {
+	var failure sqlite3.Error
+	return errors.As(err, &failure) && slices.Contains(codes, failure.Code)
+}
+
+func (a *app) readModelsDiffer(v *verification) error {
+	if !a.json {
+		for _, d := range v.Differ {
+			a.say("table %s of %s: %s too many, %d missing", d.Table, d.Projection, render.Count(d.Extra, "row", "rows"), d.Missing)
+			for _, example := range d.Examples {
+				a.say("  %s", render.Line(example))
+			}
+		}
+		if v.Unreadable != "" {
+			a.say("the file of the read models is damaged: %s", render.Line(v.Unreadable))
 		}
 	}
 	return hint(errors.New("the log is sound, and the read models are not what it gives"), `"grouplog rebuild" makes them anew`)
