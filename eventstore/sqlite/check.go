@@ -143,7 +143,7 @@ func checkOutcomes(ctx context.Context, tx *sql.Tx) error {
 	if err != nil {
 		return err
 	}
-	defer rows.Close() //nolint:errcheck // rows.Err has said it
+	defer rows.Close()
 	var h hasher
 	for rows.Next() {
 		var (
@@ -166,7 +166,7 @@ func column(ctx context.Context, tx *sql.Tx, query string) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer rows.Close() //nolint:errcheck // rows.Err has said it
+	defer rows.Close()
 	var all []string
 	for rows.Next() {
 		var text string

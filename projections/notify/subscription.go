@@ -3,7 +3,6 @@ package notify
 import (
 	"bytes"
 	"context"
-	"log/slog"
 	"math"
 	"runtime"
 	"runtime/debug"
@@ -103,7 +102,7 @@ func (s *subscription) invoke(n Notification) {
 	defer func() {
 		if p := recover(); p != nil {
 			s.hub.logger.Error("a group listener panicked", "user", s.user, "notification", n.ID, "kind", string(n.Kind),
-				"panic", p, slog.String("stack", string(debug.Stack())))
+				"panic", p, "stack", string(debug.Stack()))
 		}
 	}()
 	if s.listener.OnAny != nil {
