@@ -143,8 +143,7 @@ func (s *stmt) exec(values ...driver.Value) (int64, error) {
 
 // row runs the statement, copies its first row and reports whether there was one.
 func (s *stmt) row(dest []driver.Value, values ...driver.Value) (found bool, err error) {
-	s.bind(values)
-	rows, err := s.Stmt.(driver.StmtQueryContext).QueryContext(context.Background(), s.args)
+	rows, err := s.rows(values...)
 	if err != nil {
 		return false, err
 	}
@@ -154,6 +153,12 @@ func (s *stmt) row(dest []driver.Value, values ...driver.Value) (found bool, err
 		return false, closeErr
 	}
 	return err == nil, errors.Join(err, closeErr)
+}
+
+// rows runs the statement, for several rows.
+func (s *stmt) rows(values ...driver.Value) (driver.Rows, error) {
+	s.bind(values)
+	return s.Stmt.(driver.StmtQueryContext).QueryContext(context.Background(), s.args)
 }
 
 func (s *stmt) bind(values []driver.Value) {

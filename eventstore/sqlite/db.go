@@ -28,8 +28,6 @@ type DB struct {
 	closing sync.Once
 
 	readers       *sql.DB
-	selectAll     *sql.Stmt
-	selectStream  *sql.Stmt
 	selectHead    *sql.Stmt
 	selectOutcome *sql.Stmt
 

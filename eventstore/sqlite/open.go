@@ -188,7 +188,7 @@ func (db *DB) start(ctx context.Context) error {
 func (db *DB) openReaders(ctx context.Context) error {
 	db.readers = sql.OpenDB(connector{
 		dial: db.options.dial,
-		dsn:  dsn(db.path, "ro", db.options.BusyTimeout),
+		dsn:  dsn(db.path, "ro", db.options.BusyTimeout, "_stmt_cache_size=8"),
 	})
 	db.readers.SetMaxOpenConns(maxReaders)
 	db.readers.SetMaxIdleConns(maxReaders)
@@ -199,8 +199,6 @@ func (db *DB) openReaders(ctx context.Context) error {
 		return err
 	}
 	for query, statement := range map[string]**sql.Stmt{
-		selectAll:     &db.selectAll,
-		selectStream:  &db.selectStream,
 		selectHead:    &db.selectHead,
 		selectOutcome: &db.selectOutcome,
 	} {

@@ -3,8 +3,10 @@ package sqlite
 import (
 	"context"
 	"database/sql"
+	"database/sql/driver"
 	"errors"
 	"fmt"
+	"io"
 	"iter"
 	"math"
 	"slices"
@@ -14,10 +16,12 @@ import (
 )
 
 const (
-	selectAll = `SELECT position, stream, version, type, schema, actor, app_admin, time, command_id, data, checksum
-		FROM events WHERE position > ? ORDER BY position LIMIT ?`
-	selectStream = `SELECT position, stream, version, type, schema, actor, app_admin, time, command_id, data, checksum
-		FROM events WHERE stream = ? AND version > ? ORDER BY version LIMIT ?`
+	// A text would be copied once more on its way to a []byte.
+	selectRecord  = `SELECT position, stream, version, type, schema, actor, app_admin, time, command_id, CAST(data AS BLOB), checksum FROM events `
+	recordColumns = 11
+	selectAll     = selectRecord + `WHERE position > ? ORDER BY position LIMIT ?`
+	selectStream  = selectRecord + `WHERE stream = ? AND version > ? ORDER BY version LIMIT ?`
+
 	selectHead    = `SELECT coalesce(max(position), 0) FROM events`
 	selectOutcome = `SELECT fingerprint, answer, first, last, checksum FROM outcomes WHERE command_id = ?`
 )
@@ -31,16 +35,17 @@ const (
 	maxPageBytes = 4 << 20 // of data
 )
 
-// page is a run of records, and whether the log ended with it.
+// page is a run of records, what came after them, and whether the log ended there.
 type page struct {
 	records []eventstore.Record
+	err     error
 	last    bool
 }
 
 // order is a way through the log: everything, or one stream.
 type order struct {
-	query   *sql.Stmt
-	args    []any // before the place and the limit
+	query   string
+	args    []driver.Value // before the place and the limit
 	place   func(*eventstore.Record) uint64
 	missing func(place uint64, next *eventstore.Record) *eventstore.DamageError
 }
@@ -49,7 +54,7 @@ type order struct {
 // read, until the head. It checks every record's checksum and that none is missing.
 func (db *DB) ReadAll(ctx context.Context, after eventstore.Position) iter.Seq2[eventstore.Record, error] {
 	return db.read(ctx, uint64(after), order{
-		query: db.selectAll,
+		query: selectAll,
 		place: func(r *eventstore.Record) uint64 { return uint64(r.Position) },
 		missing: func(place uint64, next *eventstore.Record) *eventstore.DamageError {
 			return &eventstore.DamageError{
@@ -64,8 +69,8 @@ func (db *DB) ReadAll(ctx context.Context, after eventstore.Position) iter.Seq2[
 // of when it is read. It checks every record's checksum and that none is missing.
 func (db *DB) ReadStream(ctx context.Context, stream string, after eventstore.Version) iter.Seq2[eventstore.Record, error] {
 	return db.read(ctx, uint64(after), order{
-		query: db.selectStream,
-		args:  []any{stream},
+		query: selectStream,
+		args:  []driver.Value{stream},
 		place: func(r *eventstore.Record) uint64 { return uint64(r.Version) },
 		missing: func(place uint64, next *eventstore.Record) *eventstore.DamageError {
 			return &eventstore.DamageError{
@@ -79,13 +84,12 @@ func (db *DB) ReadStream(ctx context.Context, stream string, after eventstore.Ve
 // read yields page after page. Records before an error are yielded before it.
 func (db *DB) read(ctx context.Context, start uint64, o order) iter.Seq2[eventstore.Record, error] {
 	return func(yield func(eventstore.Record, error) bool) {
-		after, limit := start, firstPage
-		for {
-			if err := ctx.Err(); err != nil {
+		after := start
+		for p := range db.pages(ctx, o, start) {
+			if err := db.readable(ctx); err != nil { // it was read ahead
 				yield(eventstore.Record{}, err)
 				return
 			}
-			p, err := db.readPage(ctx, o, after, limit)
 			for i := range p.records {
 				r := &p.records[i]
 				after++
@@ -97,66 +101,148 @@ func (db *DB) read(ctx context.Context, start uint64, o order) iter.Seq2[eventst
 					return
 				}
 			}
-			if err != nil {
-				yield(eventstore.Record{}, db.readError(err))
+			if p.err != nil {
+				yield(eventstore.Record{}, p.err)
 				return
 			}
-			if p.last {
-				return
-			}
-			limit = fullPage
 		}
 	}
 }
 
-// readPage reads up to limit records after a place and checks their checksums. With an
-// error it returns the records before it.
-func (db *DB) readPage(ctx context.Context, o order, after uint64, limit int) (page, error) {
+// pages yields a short page, and if there is more, full ones, each of which is read
+// while the one before it is looked at. The last one ends the log, or has an error.
+func (db *DB) pages(ctx context.Context, o order, after uint64) iter.Seq[page] {
+	return func(yield func(page) bool) {
+		p := db.readPage(ctx, o, after, firstPage)
+		if !yield(p) || p.last || p.err != nil {
+			return
+		}
+		ahead, stop := make(chan page, 1), make(chan struct{})
+		go func() {
+			defer close(ahead)
+			for !p.last && p.err == nil {
+				after += uint64(len(p.records))
+				p = db.readPage(ctx, o, after, fullPage)
+				select {
+				case ahead <- p:
+				case <-stop:
+					return
+				}
+			}
+		}()
+		defer func() {
+			close(stop)
+			for range ahead { // until the goroutine has ended
+			}
+		}()
+		for p := range ahead {
+			if !yield(p) {
+				return
+			}
+		}
+	}
+}
+
+// readPage reads up to limit records after a place and checks their checksums.
+func (db *DB) readPage(ctx context.Context, o order, after uint64, limit int) (p page) {
+	if err := ctx.Err(); err != nil {
+		return page{err: err}
+	}
 	leave, err := db.enter()
 	if err != nil {
-		return page{}, err
+		return page{err: err}
 	}
 	defer leave()
-	rows, err := o.query.QueryContext(background(ctx), append(slices.Clone(o.args), int64(min(after, math.MaxInt64)), limit)...)
-	if err != nil {
-		return page{}, err
+	args := append(slices.Clone(o.args), int64(min(after, math.MaxInt64)), int64(limit))
+	if err := db.withReader(ctx, func(c conn) error { return p.fill(c, o.query, args, limit) }); err != nil {
+		p.err = db.readError(err)
 	}
-	defer rows.Close() //nolint:errcheck // rows.Err has said it
+	return p
+}
+
+// readable is why nothing may be read: the context has ended, or the log is closed.
+func (db *DB) readable(ctx context.Context) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	leave, err := db.enter()
+	if err == nil {
+		leave()
+	}
+	return err
+}
+
+// withReader lends a connection that reads, without database/sql in between: it would
+// cost half as much again as reading a record does.
+func (db *DB) withReader(ctx context.Context, read func(conn) error) error {
+	c, err := db.readers.Conn(background(ctx))
+	if err != nil {
+		return err
+	}
+	defer c.Close() //nolint:errcheck // it goes back to the pool
+	return c.Raw(func(raw any) error { return read(conn{raw.(driver.Conn)}) })
+}
+
+// fill runs the query and keeps its records, until the page is full or an error.
+func (p *page) fill(c conn, query string, args []driver.Value, limit int) (err error) {
+	s, err := c.prepare(query) // the connection remembers it
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, s.Close()) }()
+	rows, err := s.rows(args...)
+	if err != nil {
+		return err
+	}
+	defer rows.Close() //nolint:errcheck // Next has said it
 	var (
-		p    page
+		row  [recordColumns]driver.Value
 		h    hasher
 		size int
 	)
+	p.records = make([]eventstore.Record, 0, min(limit, fullPage))
 	for len(p.records) < limit && size < maxPageBytes {
-		if !rows.Next() {
+		err := rows.Next(row[:])
+		if errors.Is(err, io.EOF) {
 			p.last = true
-			return p, rows.Err()
+			return nil
 		}
-		record, err := scan(rows, &h)
 		if err != nil {
-			return p, err
+			return err
+		}
+		record, err := recordOf(&row, &h)
+		if err != nil {
+			return err
 		}
 		p.records = append(p.records, record)
 		size += len(record.Data)
 	}
-	return p, nil
+	return nil
 }
 
-// scan reads one record and checks its checksum.
-func scan(rows *sql.Rows, h *hasher) (eventstore.Record, error) {
-	var (
-		r        eventstore.Record
-		checksum int64
-	)
-	err := rows.Scan(&r.Position, &r.Stream, &r.Version, &r.Type, &r.Schema,
-		&r.Actor, &r.AppAdmin, microseconds{&r.Time}, &r.CommandID, &r.Data, &checksum)
-	if err != nil {
-		return r, &eventstore.DamageError{Position: r.Position, Stream: r.Stream, Reason: "the record is not of the form in which it was written", Err: err}
-	}
-	if h.event(&r) != checksum {
+// recordOf takes a row of selectAll or selectStream as a record, and checks its
+// checksum.
+func recordOf(row *[recordColumns]driver.Value, h *hasher) (r eventstore.Record, err error) {
+	var position, version, schema, admin, micros, checksum int64
+	integers := take(row[0], &position) && take(row[2], &version) && take(row[4], &schema) &&
+		take(row[6], &admin) && take(row[7], &micros) && take(row[10], &checksum)
+	texts := take(row[1], &r.Stream) && take(row[3], &r.Type) && take(row[5], &r.Actor) &&
+		take(row[8], &r.CommandID) && take(row[9], &r.Data)
+	r.Position, r.Version, r.Schema = eventstore.Position(position), eventstore.Version(version), int(schema)
+	r.AppAdmin, r.Time = admin == 1, time.UnixMicro(micros).UTC()
+	switch {
+	case !integers || !texts || admin>>1 != 0:
+		return r, &eventstore.DamageError{Position: r.Position, Stream: r.Stream, Reason: "the record is not of the form in which it was written"}
+	case h.event(&r) != checksum:
 		return r, &eventstore.DamageError{Position: r.Position, Stream: r.Stream, Reason: "the record does not match its checksum"}
 	}
 	return r, nil
+}
+
+// take reports whether a value is of a type, and if so puts it there.
+func take[T any](value driver.Value, to *T) (ok bool) {
+	*to, ok = value.(T)
+	return ok
 }
 
 // Head is the position of the last record, whoever has appended it.

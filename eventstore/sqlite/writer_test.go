@@ -437,8 +437,8 @@ func TestPagesAreBoundedInBytes(t *testing.T) {
 	}
 	_, err := db.Append(t.Context(), commits...)
 	require.NoError(t, err)
-	p, err := db.readPage(t.Context(), order{query: db.selectAll}, 0, 100)
-	require.NoError(t, err)
+	p := db.readPage(t.Context(), order{query: selectAll}, 0, 100)
+	require.NoError(t, p.err)
 	require.Less(t, len(p.records), 12)
 	require.False(t, p.last)
 	all, err := drain(t, db)
