@@ -257,3 +257,23 @@ func TestRebuildKeepsAnswering(t *testing.T) {
 	cancel()
 	wait.Wait()
 }
+
+// A group that is known in part stays right when another process changes it.
+func TestSparseGroupAndAnotherProcess(t *testing.T) {
+	path := t.TempDir() + "/groups.db"
+	here, there := openFile(t, path, nil), openFile(t, path, nil)
+	owner := here.As("owner")
+	_, err := owner.CreateGroup(t.Context(), domain.Public, "chess", "Chess")
+	require.NoError(t, err)
+	for _, user := range []string{"a", "b", "c"} {
+		_, err := here.As(user).JoinGroup(t.Context(), "chess", "")
+		require.NoError(t, err)
+		_, err = there.Do(t.Context(), domain.Actor{UserID: "owner"}, commands.AcceptApplication{GroupID: "chess", FromUser: user})
+		require.NoError(t, err)
+		_, err = here.Do(t.Context(), domain.Actor{UserID: "owner"}, commands.SetMemberRole{GroupID: "chess", UserID: user, Role: domain.Admin})
+		require.NoError(t, err)
+		_, err = there.Do(t.Context(), domain.Actor{UserID: "owner"}, commands.KickMembers{GroupID: "chess", UserIDs: []string{user}})
+		require.NoError(t, err)
+	}
+	require.Equal(t, []string{"owner"}, memberIDs(t, there, "chess"))
+}

@@ -15,8 +15,9 @@ type cache struct {
 }
 
 type cached struct {
-	group  *domain.Group
-	weight int
+	group   *domain.Group
+	weight  int
+	lookups int // of users that the group did not know
 }
 
 // weightOf approximates what a group costs in memory, in members: a small one
@@ -50,6 +51,14 @@ func (c *cache) put(g *domain.Group) {
 	for c.weight > c.limit && c.order.Len() > 1 {
 		c.drop(c.order.Back().Value.(*cached).group.ID())
 	}
+}
+
+// lookedUp counts a look-up in a group that is in the cache, and returns how many
+// there have been.
+func (c *cache) lookedUp(id string) int {
+	entry := c.byID[id].Value.(*cached)
+	entry.lookups++
+	return entry.lookups
 }
 
 func (c *cache) drop(id string) {

@@ -88,7 +88,14 @@ func (h *Handler) load(ctx context.Context, r *request) (*domain.Group, error) {
 		return nil, nil
 	}
 	group, ok := h.groups.get(groupID)
-	if ok && (group.Whole() || !h.needsWhole(r, group)) {
+	whole := ok && !group.Whole() && h.needsWhole(r, group)
+	if ok && !whole {
+		if group.Whole() || knowsFor(group, r) {
+			return group, nil
+		}
+		whole = worthWhole(group, h.groups.lookedUp(groupID)) && !h.ahead[groupID]
+	}
+	if ok && !whole {
 		err := h.complete(ctx, r, group)
 		if err == nil {
 			h.groups.put(group)
@@ -99,7 +106,7 @@ func (h *Handler) load(ctx context.Context, r *request) (*domain.Group, error) {
 	if h.ahead[groupID] {
 		return nil, errLater
 	}
-	if h.config.Parts == nil || ok && h.needsWhole(r, group) {
+	if whole || h.config.Parts == nil {
 		return h.loadWhole(ctx, groupID)
 	}
 	group, err := h.sparse(ctx, r, groupID)

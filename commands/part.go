@@ -12,14 +12,32 @@ import (
 
 // Part is a read model's answers about one group, all as of the same version of it.
 type Part interface {
-	// Header is the newest incarnation of the group; found is false where the read
-	// model knows of none.
-	Header() (h domain.Header, found bool, err error)
+	// Version is that of the group's stream, and the newest incarnation; found is false
+	// where the read model knows of none. It is asked for first.
+	Version() (version, incarnation int, found bool, err error)
+	// Header is the newest incarnation of the group.
+	Header() (domain.Header, error)
 	// Person is what the group holds of a user.
 	Person(userID string) (domain.Person, error)
 	// OpenApplication is an open application by its ID; found is false where there is
 	// none.
 	OpenApplication(id string) (a domain.Application, found bool, err error)
+}
+
+// How a group is loaded. Reading an event costs about a thirtieth of looking up a
+// user, so a small group is read whole at once, and a larger one when as much has
+// been spent on looking up its users as reading it all would cost. A very large one
+// is never read whole for that: everybody would wait meanwhile.
+var (
+	smallGroup     = 32     // events
+	lookupsPerRead = 32     // events read in the time of one look-up
+	largeGroup     = 50_000 // events
+)
+
+// worthWhole reports whether looking users up has cost as much as reading the
+// whole group would.
+func worthWhole(group *domain.Group, lookups int) bool {
+	return group.Version() <= largeGroup && lookups*lookupsPerRead > group.Version()
 }
 
 // errBehind is a read model that cannot complete the group in memory: it is newer,
@@ -36,8 +54,12 @@ var errLater = errors.New("the group must be loaded after this batch")
 func (h *Handler) sparse(ctx context.Context, r *request, groupID string) (*domain.Group, error) {
 	var group *domain.Group
 	err := h.config.Parts(ctx, groupID, func(p Part) error {
-		header, found, err := p.Header()
-		if err != nil || !found {
+		version, _, found, err := p.Version()
+		if err != nil || !found || version <= smallGroup {
+			return err
+		}
+		header, err := p.Header()
+		if err != nil {
 			return err
 		}
 		group = domain.NewSparse(header)
@@ -70,15 +92,12 @@ func (h *Handler) sparse(ctx context.Context, r *request, groupID string) (*doma
 // complete makes known whom a request is about, in a sparse group that is in memory
 // already.
 func (h *Handler) complete(ctx context.Context, r *request, group *domain.Group) error {
-	if knowsFor(group, r) {
-		return nil
-	}
 	return h.config.Parts(ctx, group.ID(), func(p Part) error {
-		header, found, err := p.Header()
+		version, incarnation, found, err := p.Version()
 		switch {
 		case err != nil:
 			return err
-		case !found || header.Version < group.Since() || header.Version > group.Version() || header.Incarnation != group.Incarnation():
+		case !found || version < group.Since() || version > group.Version() || incarnation != group.Incarnation():
 			return errBehind
 		}
 		return learnFor(p, group, r)

@@ -20,6 +20,7 @@ type Part struct {
 
 	gid         int64 // 0: not looked for yet, or not there
 	incarnation int
+	version     int
 	pending     int
 	banned      bool
 }
@@ -32,25 +33,35 @@ func (q *Queries) Part(ctx context.Context, groupID string, read func(*Part) err
 	})
 }
 
-// Header is the newest incarnation of the group; found is false where there is none.
-// It must be asked for before the rest.
-func (p *Part) Header() (h domain.Header, found bool, err error) {
-	var g Group
-	p.gid, err = scanGroup(p.tx.QueryRowContext(p.ctx, selectGroup+" WHERE g.id = ? ORDER BY g.incarnation DESC LIMIT 1", p.groupID), &g)
+// Version is that of the group's stream, and which incarnation is the newest; found
+// is false where there is none. It must be asked for first.
+func (p *Part) Version() (version, incarnation int, found bool, err error) {
+	err = p.tx.QueryRowContext(p.ctx,
+		"SELECT gid, incarnation, version, pending, banned FROM groups WHERE id = ? ORDER BY incarnation DESC LIMIT 1", p.groupID).
+		Scan(&p.gid, &p.incarnation, &p.version, &p.pending, &p.banned)
 	if errors.Is(err, sql.ErrNoRows) {
-		return h, false, nil
+		return 0, 0, false, nil
 	}
+	if err != nil {
+		return 0, 0, false, fmt.Errorf("version of group %q: %w", p.groupID, err)
+	}
+	return p.version, p.incarnation, true, nil
+}
+
+// Header is the newest incarnation of the group.
+func (p *Part) Header() (h domain.Header, err error) {
+	var g Group
+	_, err = scanGroup(p.tx.QueryRowContext(p.ctx, selectGroup+" WHERE g.gid = ?", p.gid), &g)
 	if err == nil {
 		err = addTopics(p.ctx, p.tx, p.gid, &g)
 	}
 	if err == nil {
-		err = p.tx.QueryRowContext(p.ctx, "SELECT status, joins, submitted, banned FROM groups WHERE gid = ?", p.gid).
-			Scan(&h.Status, &h.Joins, &h.ApplicationsSubmitted, &p.banned)
+		err = p.tx.QueryRowContext(p.ctx, "SELECT status, joins, submitted FROM groups WHERE gid = ?", p.gid).
+			Scan(&h.Status, &h.Joins, &h.ApplicationsSubmitted)
 	}
 	if err != nil {
-		return h, false, fmt.Errorf("header of group %q: %w", p.groupID, err)
+		return h, fmt.Errorf("header of group %q: %w", p.groupID, err)
 	}
-	p.incarnation, p.pending = g.Incarnation, g.Pending
 	h.ID, h.Version, h.Incarnation, h.Type = g.GroupID, g.Version, g.Incarnation, g.GroupType
 	h.SupportsTopics, h.CreatedAt, h.LastEventAt, h.EndedAt = g.SupportTopic, g.CreatedAt, g.LastEventAt, g.EndedAt
 	h.Profile, h.AllMuted, h.Owner = g.Profile, g.AllMuted, g.Owner
@@ -62,7 +73,7 @@ func (p *Part) Header() (h domain.Header, found bool, err error) {
 		}
 		h.Topics[topic.ID] = topic
 	}
-	return h, true, nil
+	return h, nil
 }
 
 // Person is all that the group holds of a user. Its cost does not depend on the

@@ -1,16 +1,19 @@
-package grouplog_test
+package commands_test
 
 import (
+	"context"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
 
-	"github.com/grouplog/grouplog"
 	"github.com/grouplog/grouplog/commands"
 	"github.com/grouplog/grouplog/domain"
 	"github.com/grouplog/grouplog/domain/domaintest"
 	"github.com/grouplog/grouplog/eventstore"
+	"github.com/grouplog/grouplog/eventstore/memory"
+	"github.com/grouplog/grouplog/projections"
+	"github.com/grouplog/grouplog/projections/groupview"
 )
 
 // Decisions on a group of which only those concerned are known are those on the
@@ -21,20 +24,19 @@ import (
 func TestSparseGroupsDecideAsWholeOnes(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		world := domaintest.History(rt, 80)
-		forgetful := rapid.Bool().Draw(rt, "forgetful")
-		options := &grouplog.Options{Policies: world.Policies}
-		if forgetful {
-			options.CacheMembers = 1
-		}
-		engine, err := grouplog.Open(t.Context(), grouplog.Memory, options)
-		require.NoError(rt, err)
-		defer func() { require.NoError(rt, engine.Close()) }()
+		members := rapid.SampledFrom([]int{1, 40, 0}).Draw(rt, "cache")
+		lagging := rapid.Bool().Draw(rt, "lagging") // read models that come after only from time to time
+		handler, log, views := sparseHandler(t, world.Policies, members, lagging)
+		defer func() { require.NoError(rt, handler.Close()) }()
 		for next := 0; next < len(world.Steps); {
 			batch := world.Steps[next:min(next+rapid.IntRange(1, 8).Draw(rt, "at once"), len(world.Steps))]
 			next += len(batch)
+			if lagging && rapid.IntRange(0, 5).Draw(rt, "catch up") == 0 {
+				require.NoError(rt, views.CatchUp(t.Context()))
+			}
 			var futures []*commands.Future
 			for _, step := range batch {
-				future, err := engine.Submit(t.Context(), step.Actor, step.Command, commands.At(step.At))
+				future, err := handler.Submit(t.Context(), step.Actor, step.Command, commands.At(step.At))
 				require.NoError(rt, err)
 				futures = append(futures, future)
 			}
@@ -43,8 +45,34 @@ func TestSparseGroupsDecideAsWholeOnes(t *testing.T) {
 				requireAsDecided(rt, batch[i], receipt, err)
 			}
 		}
-		requireRecords(rt, world.Records(), engine.Log())
+		requireRecords(rt, world.Records(), log)
 	})
+}
+
+// sparseHandler takes what it can from read models, and never reads a group whole
+// for its size: see export_test.go.
+func sparseHandler(t *testing.T, policies domain.Policies, cacheMembers int, lagging bool) (*commands.Handler, eventstore.Store, *projections.Views) {
+	t.Helper()
+	log := memory.New()
+	views, err := projections.Open(t.Context(), ":memory:", log, &projections.Options{Projections: []projections.Projection{groupview.New()}, Manual: lagging})
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, views.Close()) })
+	groups := groupview.NewQueries(views)
+	handler, err := commands.NewHandler(t.Context(), commands.Config{
+		Store: log, Policies: policies, CacheMembers: cacheMembers,
+		Random: func() string { return "00000000000000000000000000" },
+		GroupsOf: func(ctx context.Context, userID string, asOf eventstore.Position) (int, error) {
+			if err := views.WaitFor(ctx, asOf); err != nil {
+				return 0, err
+			}
+			return groups.GroupsOf(ctx, userID)
+		},
+		Parts: func(ctx context.Context, groupID string, read func(commands.Part) error) error {
+			return groups.Part(ctx, groupID, func(p *groupview.Part) error { return read(p) })
+		},
+	})
+	require.NoError(t, err)
+	return handler, log, views
 }
 
 // requireAsDecided compares what a command came to with the decision on the full
@@ -73,24 +101,4 @@ func requireRecords(t *rapid.T, want []eventstore.Record, log eventstore.Store) 
 		next++
 	}
 	require.Equal(t, len(want), next)
-}
-
-// A group that is known in part stays right when another process changes it.
-func TestSparseGroupAndAnotherProcess(t *testing.T) {
-	path := t.TempDir() + "/groups.db"
-	here, there := openFile(t, path, nil), openFile(t, path, nil)
-	owner := here.As("owner")
-	_, err := owner.CreateGroup(t.Context(), domain.Public, "chess", "Chess")
-	require.NoError(t, err)
-	for _, user := range []string{"a", "b", "c"} {
-		_, err := here.As(user).JoinGroup(t.Context(), "chess", "")
-		require.NoError(t, err)
-		_, err = there.Do(t.Context(), domain.Actor{UserID: "owner"}, commands.AcceptApplication{GroupID: "chess", FromUser: user})
-		require.NoError(t, err)
-		_, err = here.Do(t.Context(), domain.Actor{UserID: "owner"}, commands.SetMemberRole{GroupID: "chess", UserID: user, Role: domain.Admin})
-		require.NoError(t, err)
-		_, err = there.Do(t.Context(), domain.Actor{UserID: "owner"}, commands.KickMembers{GroupID: "chess", UserIDs: []string{user}})
-		require.NoError(t, err)
-	}
-	require.Equal(t, []string{"owner"}, memberIDs(t, there, "chess"))
 }
