@@ -15,6 +15,7 @@ import (
 	"github.com/grouplog/grouplog/commands"
 	"github.com/grouplog/grouplog/domain"
 	"github.com/grouplog/grouplog/eventstore"
+	"github.com/grouplog/grouplog/projections/audit"
 )
 
 // inFlight is how many commands of a file are submitted before the first is answered:
@@ -67,6 +68,9 @@ func (a *app) newBatch(o fileOptions, source *source, engine submitter, log even
 	}
 	if o.stopOnError {
 		b.window = 1
+	}
+	if (a.json || o.dryRun) && render.IsTerminal(a.out) {
+		b.progress.Hide() // a line for each command shows how far it is
 	}
 	switch {
 	case o.name != "":
@@ -283,7 +287,7 @@ func (b *batch) plan(receipt commands.Receipt, each func(e eventLine, sentence s
 	for _, event := range events {
 		line := eventLineOf(event.Record)
 		line.Position, line.Version = 0, 0
-		each(line, sentenceOf(event))
+		each(line, audit.Sentence(event))
 	}
 }
 

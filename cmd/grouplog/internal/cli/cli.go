@@ -100,7 +100,7 @@ them. It writes what happened in an append-only log and answers questions from i
 	add("write", a.doCommand(), a.runCommand(), a.importCommand())
 	add("read", a.groupCommand(), a.memberCommand(), a.joinedCommand(), a.applicationCommand(), a.logCommand())
 	add("keep", a.verifyCommand(), a.rebuildCommand(), a.backupCommand())
-	root.AddCommand(a.demoCommand(), a.versionCommand(), exitCodesTopic())
+	root.AddCommand(a.demoCommand(), a.benchCommand(), a.versionCommand(), exitCodesTopic())
 	root.InitDefaultHelpCmd()
 	root.InitDefaultCompletionCmd()
 	return root

@@ -28,8 +28,8 @@ func (a *app) doCommand() *cobra.Command {
 	c := parent(&cobra.Command{
 		Use:   "do",
 		Short: "Carry out one command",
-		Long: `Carries out one command as a user, and says what it came to. A log that is not there
-is begun. With --dry-run it is decided and not recorded.`,
+		Long: `Carries out one command as a user, and says what it came to. With --dry-run it is
+decided and not recorded. A command that creates a group begins a log that is not there.`,
 		Example: `  grouplog do create-group --as alice --type Public --group chess --name "Chess club"
   grouplog do request-join --as bob --group chess --message "it's me!"
   grouplog do kick-members --as alice --group chess --user bob --duration 24h --dry-run
@@ -86,7 +86,7 @@ func (a *app) do(ctx context.Context, e *envelope, command commands.Command) err
 			return a.done(e, command, receipt, events)
 		})
 	}
-	return a.withWriter(ctx, &grouplog.Options{}, func(engine *grouplog.Engine) error {
+	return a.withWriter(ctx, &grouplog.Options{MustExist: !beginsLogs(command)}, func(engine *grouplog.Engine) error {
 		receipt, err := engine.Do(ctx, e.actor(), command, options...)
 		if err != nil {
 			return a.refused(e, err)
@@ -97,6 +97,13 @@ func (a *app) do(ctx context.Context, e *envelope, command commands.Command) err
 		}
 		return a.done(e, command, receipt, events)
 	})
+}
+
+// beginsLogs reports whether a command makes sense where there is no log yet: whether it
+// makes a group.
+func beginsLogs(command commands.Command) bool {
+	_, makes := reflect.TypeOf(command).FieldByName("GroupType")
+	return makes
 }
 
 // refused passes on why a command was not carried out, as JSON where that is asked for.

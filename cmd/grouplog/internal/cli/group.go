@@ -49,17 +49,18 @@ func (a *app) groupListCommand() *cobra.Command {
 }
 
 func writeGroups(ctx context.Context, a *app, engine *grouplog.Engine, filter groupview.GroupFilter) error {
-	columns := []string{"group", "type", "name", "owner", "#members", "join", "created"}
+	columns := []string{"group", "type", "owner", "#members", "join", "created"}
 	if filter.IncludeDismissed {
 		columns = append(columns, "ended")
 	}
+	columns = append(columns, "name") // at the end: a narrow terminal cuts it first
 	table := render.NewTable(columns...)
 	return writeList(a, engine.Groups(ctx, filter), table, func(g groupview.Group) {
-		row := []any{g.GroupID, string(g.GroupType), g.Name, g.Owner, render.Number(g.MemberCount), g.JoinOption.String(), render.Time(g.CreatedAt)}
+		row := []any{g.GroupID, string(g.GroupType), g.Owner, render.Number(g.MemberCount), g.JoinOption.String(), render.Time(g.CreatedAt)}
 		if filter.IncludeDismissed {
 			row = append(row, render.Time(g.EndedAt))
 		}
-		table.Row(row...)
+		table.Row(append(row, g.Name)...)
 	}, "no groups")
 }
 

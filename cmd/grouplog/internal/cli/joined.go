@@ -24,7 +24,7 @@ func (a *app) joinedCommand() *cobra.Command {
 		ValidArgsFunction: a.completeUsers,
 		RunE: a.run(func(ctx context.Context, args []string) error {
 			user := args[0]
-			table := render.NewTable("group", "type", "name", "role", "joined", "#members")
+			table := render.NewTable("group", "type", "role", "joined", "#members", "name")
 			return a.withEngine(ctx, func(engine *grouplog.Engine) error {
 				listed := false
 				groups := func(yield func(groupview.JoinedGroup, error) bool) {
@@ -41,7 +41,7 @@ func (a *app) joinedCommand() *cobra.Command {
 					}
 				}
 				return writeList(a, groups, table, func(g groupview.JoinedGroup) {
-					table.Row(g.GroupID, string(g.GroupType), g.Name, g.Role.String(), render.Time(g.JoinedAt), render.Number(g.MemberCount))
+					table.Row(g.GroupID, string(g.GroupType), g.Role.String(), render.Time(g.JoinedAt), render.Number(g.MemberCount), g.Name)
 				}, user+" is in no group that is listed")
 			})
 		}),

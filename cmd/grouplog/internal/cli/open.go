@@ -49,10 +49,14 @@ func (a *app) withEngine(ctx context.Context, f func(*grouplog.Engine) error) er
 	})
 }
 
-// withWriter opens a log for writing, and closes it. Where there is none, one is made.
+// withWriter opens a log for writing, and closes it. Where there is none, one is made,
+// unless the options say otherwise.
 func (a *app) withWriter(ctx context.Context, options *grouplog.Options, f func(*grouplog.Engine) error) error {
 	options.ViewsPath = a.viewsPath()
 	engine, err := a.openEngine(ctx, options)
+	if options.MustExist {
+		err = a.noLog(err)
+	}
 	return use(engine, err, f)
 }
 

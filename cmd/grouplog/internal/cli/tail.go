@@ -43,6 +43,9 @@ func (a *app) logTailCommand() *cobra.Command {
 					seen, err = a.writeAfter(ctx, log, &filter, seen)
 				}
 			}
+			if errors.Is(err, context.Canceled) {
+				return &toldError{exitInterrupted} // that is how following ends
+			}
 			return err
 		})
 	})

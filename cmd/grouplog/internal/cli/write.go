@@ -6,8 +6,6 @@ import (
 	"iter"
 
 	"github.com/grouplog/grouplog/cmd/grouplog/internal/render"
-	"github.com/grouplog/grouplog/projections"
-	"github.com/grouplog/grouplog/projections/audit"
 )
 
 // writeJSON writes one object.
@@ -38,5 +36,3 @@ func writeList[T any](a *app, items iter.Seq2[T, error], table *render.Table, ro
 	}
 	return table.Write(a.out)
 }
-
-func sentenceOf(e projections.Event) string { return audit.Sentence(e) }

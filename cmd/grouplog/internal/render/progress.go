@@ -71,6 +71,13 @@ func (p *Progress) line(done int, part float64, took time.Duration) string {
 	return line
 }
 
+// Hide keeps the progress from appearing, where other output goes to the terminal.
+func (p *Progress) Hide() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.visible = false
+}
+
 // Write writes whole lines above the progress.
 func (p *Progress) Write(lines []byte) (int, error) {
 	p.mu.Lock()

@@ -12,7 +12,6 @@ import (
 // it is cut to the width; in a pipe nothing is.
 type Table struct {
 	writer table.Writer
-	width  int
 }
 
 // NewTable begins a table. A column whose name begins with "#" is of numbers, to the

@@ -1,0 +1,254 @@
+package bench
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/grouplog/grouplog"
+	"github.com/grouplog/grouplog/commands"
+	"github.com/grouplog/grouplog/domain"
+)
+
+// contest are those whom the callers call.
+type contest struct {
+	callers int
+	deeds   []deed
+	engine  *grouplog.Engine
+	bare    *bareWriter
+	bareTo  []stream
+	each    *transactions
+	eachTo  []stream
+}
+
+// openCommands opens the trial with so many callers.
+func openCommands(n int) func(context.Context, *Session) error {
+	row := func(name string) string { return fmt.Sprintf("%s-%d", name, n) }
+	return func(ctx context.Context, s *Session) error {
+		c, err := newContest(ctx, s, n)
+		if err != nil {
+			return err
+		}
+		s.round = func(ctx context.Context) error {
+			var many, one, bare, each result
+			turns := []func() (err error){
+				func() (err error) { many, err = c.commands(ctx, s, s.sizes.Groups); return err },
+			}
+			if s.wants(row("commands"), row("tail")) {
+				turns = append(turns, func() (err error) { bare, err = c.insertions(ctx, s); return err })
+			}
+			if s.wants(row("versus-transaction")) {
+				turns = append(turns, func() (err error) { each, err = c.transactions(ctx, s); return err })
+			}
+			if s.wants(row("one-group")) {
+				turns = append(turns, func() (err error) { one, err = c.commands(ctx, s, 1); return err })
+			}
+			if err := s.inTurn(turns...); err != nil {
+				return err
+			}
+			s.add(row("commands"), many.rate, bare.rate)
+			s.add(row("one-group"), one.rate, many.rate)
+			s.add(row("versus-transaction"), many.rate, each.rate)
+			if s.wants(row("tail")) {
+				s.add(row("tail"), many.tail(), bare.tail())
+				s.note(row("tail"), "p99 %.1f ms, of the floor %.1f ms", milliseconds(quantile(many.times, 0.99)), milliseconds(quantile(bare.times, 0.99)))
+			}
+			return nil
+		}
+		return nil
+	}
+}
+
+// newContest opens everybody's log.
+func newContest(ctx context.Context, s *Session, callers int) (c *contest, err error) {
+	c = &contest{callers: callers, bareTo: streams(s.sizes.Groups), eachTo: streams(s.sizes.Groups)}
+	if c.deeds, err = deeds(ctx, callers); err != nil {
+		return nil, err
+	}
+	if c.engine, err = s.engine(ctx, s.file("groups.db")); err != nil {
+		return nil, err
+	}
+	if err := createGroups(ctx, c.engine, s.sizes.Groups); err != nil {
+		return nil, err
+	}
+	if c.bare, err = openBareWriter(ctx, s.file("bare.db")); err != nil {
+		return nil, err
+	}
+	s.later(c.bare.close)
+	if c.each, err = openTransactions(ctx, s.file("transactions.db")); err != nil {
+		return nil, err
+	}
+	s.later(c.each.close)
+	return c, nil
+}
+
+// commands is a round of the engine.
+func (c *contest) commands(ctx context.Context, s *Session, groups int) (result, error) {
+	return callers(ctx, c.callers, groups, s.rounds, s.sizes.Round, throughEngine(ctx, c.engine),
+		func() error { return current(ctx, c.engine) })
+}
+
+// insertions is a round of the bare floor.
+func (c *contest) insertions(ctx context.Context, s *Session) (result, error) {
+	items := make([]insertion, c.callers)
+	for i := range items {
+		items[i].answer = make(chan error, 1)
+	}
+	return callers(ctx, c.callers, s.sizes.Groups, s.rounds, s.sizes.Round, func(caller, group int, leave bool) error {
+		i := &items[caller]
+		i.stream, i.event = &c.bareTo[group], c.deeds[caller].event(leave)
+		c.bare.queue <- i
+		return <-i.answer
+	}, nothingAfter)
+}
+
+// transactions is a round of one transaction for each event.
+func (c *contest) transactions(ctx context.Context, s *Session) (result, error) {
+	return callers(ctx, c.callers, s.sizes.Groups, s.rounds, s.sizes.Round, func(caller, group int, leave bool) error {
+		return c.each.put(&c.eachTo[group], c.deeds[caller].event(leave))
+	}, nothingAfter)
+}
+
+// openLatency opens the trial with one caller.
+func openLatency(ctx context.Context, s *Session) error {
+	own, err := deeds(ctx, 1)
+	if err != nil {
+		return err
+	}
+	engine, err := s.engine(ctx, s.file("groups.db"))
+	if err != nil {
+		return err
+	}
+	if err := createGroups(ctx, engine, s.sizes.Groups); err != nil {
+		return err
+	}
+	bare, err := openBare(ctx, s.file("bare.db"))
+	if err != nil {
+		return err
+	}
+	s.later(bare.close)
+	var (
+		to     = streams(s.sizes.Groups)
+		do     = throughEngine(ctx, engine)
+		insert = func(_, group int, leave bool) error { return bare.insertOne(&to[group], own[0].event(leave)) }
+	)
+	s.round = func(ctx context.Context) error {
+		var ours, floor []time.Duration
+		err := s.inTurn(
+			func() (err error) { ours, err = s.single(ctx, do); return err },
+			func() error { return current(ctx, engine) },
+			func() (err error) { floor, err = s.single(ctx, insert); return err },
+		)
+		s.add("latency-1", milliseconds(quantile(ours, 0.5)), milliseconds(quantile(floor, 0.5)))
+		return err
+	}
+	return nil
+}
+
+// single is a round of one caller.
+func (s *Session) single(ctx context.Context, do call) (times []time.Duration, err error) {
+	for i := range s.sizes.SingleCommands {
+		start := time.Now()
+		if err := do(0, (i/2+s.rounds*7919)%s.sizes.Groups, i%2 == 1); err != nil {
+			return nil, err
+		}
+		times = append(times, time.Since(start))
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+	}
+	return times, nil
+}
+
+// openImport opens the trial of a command file.
+func openImport(ctx context.Context, s *Session) error {
+	if s.bench.options.Import == nil {
+		return errors.New("nothing is given to import with")
+	}
+	const floorCallers = 512
+	c, err := newContest(ctx, s, floorCallers)
+	if err != nil {
+		return err
+	}
+	log, from := s.file("imported.db"), time.Date(2020, 1, 1, 0, 0, 0, 0, time.UTC)
+	founding := s.file("founding.jsonl")
+	if err := writeFile(founding, func(write func(commands.Line)) {
+		for i := range s.sizes.Groups {
+			write(commands.Line{At: from, As: domain.Actor{UserID: "owner"},
+				Command: commands.CreateGroup{GroupType: domain.Meeting, GroupID: groupID(i), Name: "A group"}})
+		}
+	}); err != nil {
+		return err
+	}
+	if err := s.bench.options.Import(ctx, log, founding); err != nil {
+		return err
+	}
+	s.round = func(ctx context.Context) error {
+		from = from.Add(24 * time.Hour)
+		file := s.file(fmt.Sprintf("round-%d.jsonl", s.rounds))
+		if err := writeFile(file, func(write func(commands.Line)) { s.comings(from, write) }); err != nil {
+			return err
+		}
+		var took time.Duration
+		var floor result
+		err := s.inTurn(
+			func() (err error) { took, err = s.importFile(ctx, log, file); return err },
+			func() (err error) { floor, err = c.commands(ctx, s, s.sizes.Groups); return err },
+		)
+		s.add("import", float64(s.sizes.ImportLines)/took.Seconds(), floor.rate)
+		return err
+	}
+	return nil
+}
+
+// importFile imports a file and waits until the read models show it.
+func (s *Session) importFile(ctx context.Context, log, file string) (took time.Duration, err error) {
+	start := time.Now()
+	if err := s.bench.options.Import(ctx, log, file); err != nil {
+		return 0, err
+	}
+	engine, err := openEngine(ctx, log)
+	if err != nil {
+		return 0, err
+	}
+	defer func() { err = errors.Join(err, engine.Close()) }()
+	err = current(ctx, engine)
+	return time.Since(start), err
+}
+
+// comings are joins and leaves, each leave some lines after its join.
+func (s *Session) comings(from time.Time, write func(commands.Line)) {
+	const stay = 512
+	n := s.sizes.ImportLines / 2
+	line := func(i, tick int, command func(group string) commands.Command) {
+		write(commands.Line{At: from.Add(time.Duration(tick) * time.Millisecond), As: domain.Actor{UserID: callerID(i % (2 * stay))},
+			Command: command(groupID(i * 7919 % s.sizes.Groups))})
+	}
+	for i := range n + stay {
+		if i < n {
+			line(i, i, func(group string) commands.Command { return commands.RequestJoin{GroupID: group} })
+		}
+		if i >= stay {
+			line(i-stay, i, func(group string) commands.Command { return commands.Quit{GroupID: group} })
+		}
+	}
+}
+
+// writeFile writes a command file.
+func writeFile(path string, lines func(write func(commands.Line))) (err error) {
+	file, err := os.Create(path)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, file.Close()) }()
+	buffer := bufio.NewWriter(file)
+	lines(func(l commands.Line) {
+		data, marshalErr := l.MarshalJSON()
+		err = errors.Join(err, marshalErr)
+		_, _ = buffer.Write(append(data, '\n')) // Flush says it
+	})
+	return errors.Join(err, buffer.Flush())
+}

@@ -1,0 +1,194 @@
+package bench
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime"
+	"runtime/metrics"
+	"slices"
+	"time"
+
+	"github.com/grouplog/grouplog"
+	"github.com/grouplog/grouplog/commands"
+)
+
+// loadWhole has the engine load a group with all of its members: the rule for an owner
+// who quits looks for the member who has been in for longest.
+func loadWhole(ctx context.Context, engine *grouplog.Engine, groupID string) error {
+	group, err := engine.Group(ctx, groupID)
+	if err != nil {
+		return err
+	}
+	return engine.As(group.Owner).Quit(ctx, groupID)
+}
+
+// openWarm opens the trial of commands in groups of several sizes, in one log.
+func openWarm(ctx context.Context, s *Session) error {
+	path, err := s.bench.groups(ctx)
+	if err != nil {
+		return err
+	}
+	engine, err := s.engine(ctx, path)
+	if err != nil {
+		return err
+	}
+	var sizes []int
+	for _, size := range s.sizes.WarmGroups {
+		if size == s.sizes.WarmGroups[0] || s.wants(warmRow(size), warmRow(size)+allocations) {
+			sizes = append(sizes, size)
+			if err := loadWhole(ctx, engine, sizedGroup(size)); err != nil {
+				return err
+			}
+		}
+	}
+	s.round = func(ctx context.Context) error {
+		costs := make(map[int]cost, len(sizes))
+		var turns []func() error
+		for _, size := range sizes {
+			turns = append(turns, func() (err error) {
+				costs[size], err = costOf(s.sizes.WarmCommands, func() error { return s.comeAndGo(ctx, engine, size) })
+				return err
+			})
+		}
+		if err := s.inTurn(turns...); err != nil {
+			return err
+		}
+		least := cost{cpu: costs[sizes[0]].cpu, allocations: costs[sizes[0]].allocations}
+		for _, c := range costs {
+			least.cpu, least.allocations = min(least.cpu, c.cpu), min(least.allocations, c.allocations)
+		}
+		for _, size := range sizes {
+			s.add(warmRow(size), costs[size].cpu, least.cpu)
+			s.add(warmRow(size)+allocations, costs[size].allocations, least.allocations)
+		}
+		return nil
+	}
+	return nil
+}
+
+// comeAndGo has users join a group and leave it again, so that it stays as large as it
+// is, and waits until the read models show it. It submits without waiting, so that
+// many commands share a commit.
+func (s *Session) comeAndGo(ctx context.Context, engine *grouplog.Engine, size int) error {
+	line := newPipeline(ctx, engine)
+	for i := range s.sizes.WarmCommands / 2 {
+		user := fmt.Sprintf("guest-%d", i%500)
+		line.submit(user, commands.RequestJoin{GroupID: sizedGroup(size)})
+		line.submit(user, commands.Quit{GroupID: sizedGroup(size)})
+	}
+	return line.end()
+}
+
+// cost is what a command costs.
+type cost struct {
+	cpu         float64 // in microseconds
+	allocations float64
+}
+
+// costOf measures what n commands cost the whole process.
+func costOf(n int, do func() error) (cost, error) {
+	runtime.GC()
+	allocated := allocated()
+	used, err := cpuTime()
+	if err != nil {
+		return cost{}, err
+	}
+	if err := do(); err != nil {
+		return cost{}, err
+	}
+	now, err := cpuTime()
+	return cost{
+		cpu:         float64(now-used) / float64(time.Microsecond) / float64(n),
+		allocations: float64(allocatedSince(allocated).objects) / float64(n),
+	}, err
+}
+
+// heap is what has been allocated so far.
+type heap struct{ objects, bytes uint64 }
+
+func allocated() heap {
+	samples := []metrics.Sample{{Name: "/gc/heap/allocs:objects"}, {Name: "/gc/heap/allocs:bytes"}}
+	metrics.Read(samples)
+	return heap{samples[0].Value.Uint64(), samples[1].Value.Uint64()}
+}
+
+func allocatedSince(before heap) heap {
+	now := allocated()
+	return heap{now.objects - before.objects, now.bytes - before.bytes}
+}
+
+// openCold opens the trial of the first command after opening.
+func openCold(ctx context.Context, s *Session) error {
+	path, err := s.bench.groups(ctx)
+	if err != nil {
+		return err
+	}
+	var opened []time.Duration
+	var bytes []float64
+	s.round = func(ctx context.Context) error {
+		var small, large time.Duration
+		first := func(size int, took *time.Duration) func() error {
+			return func() (err error) {
+				start := time.Now()
+				engine, err := openEngine(ctx, path)
+				if err != nil {
+					return err
+				}
+				defer func() { err = errors.Join(err, engine.Close()) }()
+				opened = append(opened, time.Since(start))
+				runtime.GC()
+				before := allocated()
+				start = time.Now()
+				_, err = engine.As(fmt.Sprintf("late-%d", s.rounds)).JoinGroup(ctx, sizedGroup(size), "")
+				*took = time.Since(start)
+				if size != few {
+					bytes = append(bytes, float64(allocatedSince(before).bytes))
+				}
+				return err
+			}
+		}
+		if err := s.inTurn(first(few, &small), first(s.sizes.Large, &large)); err != nil {
+			return err
+		}
+		s.add("cold-first", milliseconds(large), milliseconds(small))
+		s.note("cold-first", "opening takes %.1f ms; the command in the large group allocates %.0f KiB",
+			milliseconds(quantile(slices.Clone(opened), 0.5)), median(slices.Clone(bytes))/1024)
+		return nil
+	}
+	return nil
+}
+
+// openMemory opens the trial of memory.
+func openMemory(ctx context.Context, s *Session) error {
+	path, err := s.bench.groups(ctx)
+	if err != nil {
+		return err
+	}
+	s.round = func(ctx context.Context) (err error) {
+		before := restingMemory()
+		engine, err := openEngine(ctx, path)
+		if err != nil {
+			return err
+		}
+		defer func() { err = errors.Join(err, engine.Close()) }()
+		if err := loadWhole(ctx, engine, sizedGroup(s.sizes.Large)); err != nil {
+			return err
+		}
+		line := newPipeline(ctx, engine)
+		for i := range s.sizes.Small {
+			line.submit("guest", commands.RequestJoin{GroupID: smallGroup(i)})
+		}
+		if err := line.end(); err != nil {
+			return err
+		}
+		peak := resident(residentPeak)
+		after := restingMemory()
+		var stats runtime.MemStats
+		runtime.ReadMemStats(&stats)
+		s.add("memory", peak, 0)
+		s.note("memory", "%.0f MiB resident before; after it, %.0f MiB, of which %.0f MiB are Go's heap", before, after, mebibytes(stats.HeapAlloc))
+		return nil
+	}
+	return nil
+}

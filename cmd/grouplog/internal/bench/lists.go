@@ -1,0 +1,121 @@
+package bench
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"time"
+
+	"github.com/grouplog/grouplog"
+	"github.com/grouplog/grouplog/projections/groupview"
+)
+
+// pageSize is how long the pages are that are asked for.
+const pageSize = groupview.DefaultLimit
+
+// list is a question of which there is a page after any cursor.
+type list struct {
+	name, what string
+	page       func(ctx context.Context, e *grouplog.Engine, w world, cursor string, limit int) (rows int, next string, err error)
+}
+
+var lists = []list{
+	{"joined-list", "a page of 50 of a user's joined groups, from anywhere in the list,", func(ctx context.Context, e *grouplog.Engine, w world, cursor string, limit int) (int, string, error) {
+		page, err := e.JoinedGroupPage(ctx, w.joiner(), cursor, limit)
+		return len(page.Groups), page.Next, err
+	}},
+	{"member-page", "a page of 50 of a group's members, from anywhere in the list,", func(ctx context.Context, e *grouplog.Engine, w world, cursor string, limit int) (int, string, error) {
+		page, err := e.MemberPage(ctx, w.group(), groupview.MemberFilter{}, cursor, limit)
+		return len(page.Members), page.Next, err
+	}},
+	{"applications", "a page of 50 of the pending applications to ten groups, from anywhere in the list, with the unread count,", func(ctx context.Context, e *grouplog.Engine, w world, cursor string, limit int) (int, string, error) {
+		page, err := e.Applications(ctx, w.approver(), groupview.ApplicationFilter{Select: groupview.PendingApplications, Limit: limit, Cursor: cursor})
+		return len(page.Applications), page.Next, err
+	}},
+	{"unread", "the count of unread applications to ten groups, of which half are read, with the newest of them,", func(ctx context.Context, e *grouplog.Engine, w world, _ string, _ int) (int, string, error) {
+		page, err := e.Applications(ctx, w.approver(), groupview.ApplicationFilter{Select: groupview.PendingApplications, Limit: 1})
+		if want := w.rows - w.rows/2 - 1; err == nil && page.UnreadCount != want {
+			err = fmt.Errorf("%d applications are unread, not %d", page.UnreadCount, want)
+		}
+		return w.rows, "", err
+	}},
+}
+
+// openLists opens the trials of questions.
+func openLists(ctx context.Context, s *Session) error {
+	path, err := s.bench.worlds(ctx)
+	if err != nil {
+		return err
+	}
+	engine, err := s.engine(ctx, path)
+	if err != nil {
+		return err
+	}
+	many, less := s.sizes.worlds()
+	type places struct{ many, less []string }
+	cursors := make([]places, len(lists))
+	for i, l := range lists {
+		if !s.wants(l.name, l.name+flat) {
+			continue
+		}
+		s.bench.progress(l.name + ": turning over all pages")
+		if cursors[i].many, err = l.cursors(ctx, engine, many, groupview.MaxLimit); err != nil {
+			return err
+		}
+		if cursors[i].less, err = l.cursors(ctx, engine, less, pageSize); err != nil {
+			return err
+		}
+	}
+	s.round = func(ctx context.Context) error {
+		for i, l := range lists {
+			if cursors[i].many == nil {
+				continue
+			}
+			random := rand.New(rand.NewPCG(uint64(s.rounds), 3))
+			var ofMany, ofLess []time.Duration
+			for range s.sizes.Queries {
+				if err := s.inTurn(
+					l.timed(ctx, engine, many, cursors[i].many[random.IntN(len(cursors[i].many))], &ofMany),
+					l.timed(ctx, engine, less, cursors[i].less[random.IntN(len(cursors[i].less))], &ofLess),
+				); err != nil {
+					return err
+				}
+			}
+			s.add(l.name, milliseconds(quantile(ofMany, 0.99)), milliseconds(quantile(ofLess, 0.99)))
+			s.add(l.name+flat, milliseconds(quantile(ofMany, 0.5)), milliseconds(quantile(ofLess, 0.5)))
+		}
+		return nil
+	}
+	return nil
+}
+
+// cursors turns over the whole list. The last page, which is shorter, is left out.
+func (l list) cursors(ctx context.Context, engine *grouplog.Engine, w world, limit int) ([]string, error) {
+	all, rows := []string{""}, 0
+	for cursor := ""; ; {
+		n, next, err := l.page(ctx, engine, w, cursor, limit)
+		if err != nil {
+			return nil, err
+		}
+		rows += n
+		if next == "" {
+			break
+		}
+		cursor = next
+		all = append(all, cursor)
+	}
+	if rows < w.rows {
+		return nil, fmt.Errorf("%s has %d rows, not %d", l.name, rows, w.rows)
+	}
+	return all[:max(1, len(all)-1)], nil
+}
+
+// timed asks for a page and notes how long it takes.
+func (l list) timed(ctx context.Context, engine *grouplog.Engine, w world, cursor string, times *[]time.Duration) func() error {
+	return func() error {
+		start := time.Now()
+		_, _, err := l.page(ctx, engine, w, cursor, pageSize)
+		*times = append(*times, time.Since(start))
+		return err
+	}
+}
