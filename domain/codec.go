@@ -64,6 +64,16 @@ func Decode(name string, schema int, data []byte) (Event, error) {
 	if newest := SchemaOf(name); schema < 1 || schema > newest {
 		return nil, fmt.Errorf("event %q has schema %d, and this version knows 1 to %d", name, schema, newest)
 	}
+	if with := readers[name]; with != nil {
+		if e, ok := read(with, data); ok {
+			return e, nil
+		}
+	}
+	return decode(name, typ, data)
+}
+
+// decode reads any JSON of an event.
+func decode(name string, typ reflect.Type, data []byte) (Event, error) {
 	value := reflect.New(typ)
 	if err := json.Unmarshal(data, value.Interface()); err != nil {
 		return nil, fmt.Errorf("event %q: %w", name, err)
