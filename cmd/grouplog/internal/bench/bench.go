@@ -203,11 +203,12 @@ func (s *Session) engine(ctx context.Context, path string) (*grouplog.Engine, er
 // file is the path of a file of this trial.
 func (s *Session) file(name string) string { return filepath.Join(s.dir, name) }
 
-// openEngine opens an engine in which a group may have any number of members.
+// openEngine opens an engine in which a group of walk-ins may have any number of members,
+// and its owner may quit.
 func openEngine(ctx context.Context, path string) (*grouplog.Engine, error) {
 	policies := domain.Classic()
 	meeting := policies[domain.Meeting]
-	meeting.MemberLimit = 0
+	meeting.MemberLimit, meeting.OwnerQuit = 0, domain.OwnerPassesOn
 	policies[domain.Meeting] = meeting
 	return grouplog.Open(ctx, path, &grouplog.Options{Policies: policies})
 }

@@ -224,7 +224,7 @@ func (w world) write(s *scribe) error {
 			return err
 		}
 		if i == w.rows/2 {
-			if err := s.write(domain.UserStream(w.approver()), w.approver(), domain.ApplicationsRead{}); err != nil {
+			if err := s.write(domain.UserStream(w.approver()), w.approver(), domain.ApplicationsRead{UserID: w.approver()}); err != nil {
 				return err
 			}
 		}

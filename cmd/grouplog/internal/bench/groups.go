@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
-	"runtime/metrics"
 	"slices"
 	"time"
 
@@ -54,13 +53,10 @@ func openWarm(ctx context.Context, s *Session) error {
 		if err := s.inTurn(turns...); err != nil {
 			return err
 		}
-		least := cost{cpu: costs[sizes[0]].cpu, allocations: costs[sizes[0]].allocations}
-		for _, c := range costs {
-			least.cpu, least.allocations = min(least.cpu, c.cpu), min(least.allocations, c.allocations)
-		}
+		small := costs[s.sizes.WarmGroups[0]]
 		for _, size := range sizes {
-			s.add(warmRow(size), costs[size].cpu, least.cpu)
-			s.add(warmRow(size)+allocations, costs[size].allocations, least.allocations)
+			s.add(warmRow(size), costs[size].cpu, small.cpu)
+			s.add(warmRow(size)+allocations, costs[size].allocations, small.allocations)
 		}
 		return nil
 	}
@@ -89,7 +85,7 @@ type cost struct {
 // costOf measures what n commands cost the whole process.
 func costOf(n int, do func() error) (cost, error) {
 	runtime.GC()
-	allocated := allocated()
+	before := allocated()
 	used, err := cpuTime()
 	if err != nil {
 		return cost{}, err
@@ -100,17 +96,19 @@ func costOf(n int, do func() error) (cost, error) {
 	now, err := cpuTime()
 	return cost{
 		cpu:         float64(now-used) / float64(time.Microsecond) / float64(n),
-		allocations: float64(allocatedSince(allocated).objects) / float64(n),
+		allocations: float64(allocatedSince(before).objects) / float64(n),
 	}, err
 }
 
 // heap is what has been allocated so far.
 type heap struct{ objects, bytes uint64 }
 
+// allocated reads the statistics that are exact: those of runtime/metrics leave out what
+// each processor has not reported yet.
 func allocated() heap {
-	samples := []metrics.Sample{{Name: "/gc/heap/allocs:objects"}, {Name: "/gc/heap/allocs:bytes"}}
-	metrics.Read(samples)
-	return heap{samples[0].Value.Uint64(), samples[1].Value.Uint64()}
+	var stats runtime.MemStats
+	runtime.ReadMemStats(&stats)
+	return heap{stats.Mallocs, stats.TotalAlloc}
 }
 
 func allocatedSince(before heap) heap {

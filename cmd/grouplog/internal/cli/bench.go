@@ -125,6 +125,9 @@ func (a *app) bench(ctx context.Context, o benchOptions) (err error) {
 	if !a.json {
 		err = errors.Join(err, a.benchTable(rows))
 	}
+	if ctx.Err() != nil {
+		return ctx.Err() // whatever the interruption has broken
+	}
 	if err != nil {
 		return err
 	}
