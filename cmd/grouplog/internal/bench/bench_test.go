@@ -60,7 +60,7 @@ func BenchmarkRow(b *testing.B) {
 	for _, name := range names {
 		b.Run(name, func(b *testing.B) {
 			shared.Do(func() {
-				shared.dir, shared.err = os.MkdirTemp(os.Getenv("GROUPLOG_BENCH_DIR"), "grouplog-bench-")
+				shared.dir, shared.err = os.MkdirTemp(os.Getenv("GROUPLOG_BENCH_DIR"), "grouplog-bench-") //nolint:usetesting // it outlives the benchmark that makes it
 				shared.bench = bench.New(bench.Options{Dir: shared.dir, Sizes: sizes, Import: importFile})
 			})
 			require.NoError(b, shared.err)
