@@ -59,6 +59,11 @@ func Policies(t *rapid.T) domain.Policies {
 // Draw lets some time pass and has somebody give a random command.
 func (w *World) Draw(t *rapid.T) Step {
 	w.Later(rapid.SampledFrom(pauses).Draw(t, "pause"))
+	return w.DrawNow(t)
+}
+
+// DrawNow has somebody give a random command without letting time pass.
+func (w *World) DrawNow(t *rapid.T) Step {
 	wish := w.draw(t)
 	return w.Do(wish.Actor, wish.Command)
 }

@@ -1,10 +1,11 @@
 package domaintest
 
 import (
-	"errors"
+	"fmt"
 	"slices"
 
 	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 
 	"github.com/grouplog/grouplog/commands"
 	"github.com/grouplog/grouplog/domain"
@@ -74,28 +75,39 @@ func conflictIf(version *int) []domain.Code {
 	return []domain.Code{domain.CodeAttributeConflict}
 }
 
-// checkRepetition gives the same command again. What recorded nothing records
-// nothing again; what recorded something is answered as the rules say.
-func (v *Verdict) checkRepetition() {
-	v.t.Helper()
-	again, err := v.after.decide(v.after.Group(), v.actor, v.command)
-	if len(v.Decision.Events) == 0 {
-		assert.NoError(v.t, err, "%s: what came to nothing comes to nothing again", v.command.CommandName())
-		assert.Equal(v.t, v.Decision, again)
-		return
+// CheckRepetition says what is wrong with the answer to a command that was given
+// again by the same actor at the same time; nil if it is as the rules say. What
+// came to nothing comes to nothing again.
+func CheckRepetition(first, again Step) error {
+	name := first.Command.CommandName()
+	if first.Refusal != nil {
+		return nil
 	}
-	codes, nothing, events := repetitions(v.command)
-	var refusal *domain.Refusal
+	codes, nothing, events := repetitions(first.Command)
+	if len(first.Decision.Events) == 0 {
+		codes, nothing, events = nil, true, nil
+	}
 	switch {
-	case errors.As(err, &refusal):
-		assert.Contains(v.t, codes, refusal.Code, "%s again: %v", v.command.CommandName(), err)
-	case err != nil:
-		assert.NoError(v.t, err)
-	case len(again.Events) == 0:
-		assert.True(v.t, nothing, "%s again comes to nothing", v.command.CommandName())
-	default:
-		for _, e := range again.Events {
-			assert.True(v.t, slices.Contains(events, e.EventName()), "%s again records %s", v.command.CommandName(), e.EventName())
+	case again.Refusal != nil && !slices.Contains(codes, again.Refusal.Code):
+		return fmt.Errorf("%s again: %w", name, again.Refusal)
+	case again.Refusal == nil && len(again.Decision.Events) == 0 && !nothing:
+		return fmt.Errorf("%s again comes to nothing", name)
+	}
+	for _, e := range again.Decision.Events {
+		if !slices.Contains(events, e.EventName()) {
+			return fmt.Errorf("%s again records %s", name, e.EventName())
 		}
 	}
+	return nil
+}
+
+// checkRepetition gives the command of a spec again.
+func (v *Verdict) checkRepetition() {
+	v.t.Helper()
+	again := Step{Command: v.command}
+	var err error
+	if again.Decision, err = v.after.decide(v.after.Group(), v.actor, v.command); err != nil {
+		require.ErrorAs(v.t, err, &again.Refusal)
+	}
+	assert.NoError(v.t, CheckRepetition(Step{Command: v.command, Decision: v.Decision}, again))
 }
