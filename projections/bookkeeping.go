@@ -187,6 +187,25 @@ func (w *writer) objects() (map[string]string, error) {
 	return objects, rows.Err()
 }
 
+// indexes are the statements that make the indexes of a projection's tables, by name.
+func (w *writer) indexes(projection string) (map[string]string, error) {
+	rows, err := w.query(`SELECT m.name, m.sql FROM main.sqlite_master m JOIN main.projection_tables t ON t.name = m.tbl_name
+		WHERE m.type = 'index' AND m.sql IS NOT NULL AND t.projection = ?`, projection)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	indexes := map[string]string{}
+	for rows.Next() {
+		var name, text string
+		if err := rows.Scan(&name, &text); err != nil {
+			return nil, err
+		}
+		indexes[name] = text
+	}
+	return indexes, rows.Err()
+}
+
 // tables lists a projection's tables in a schema of the connection, by name.
 func (w *writer) tables(schema, projection string) ([]string, error) {
 	rows, err := w.query("SELECT name FROM "+schema+".projection_tables WHERE projection = ? ORDER BY name", projection)

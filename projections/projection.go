@@ -41,6 +41,20 @@ type Projection interface {
 	Apply(ctx context.Context, tx *Tx, events []Event) error
 }
 
+// Filler is a Projection that is faster at filling empty tables when it may keep rows
+// back. While Tx.Filling says so, nobody reads the tables, not even after a page: Apply
+// may leave rows in its memo, until Flush.
+//
+// The indexes of a Filler come after the rows, or when Apply calls Tx.Index because it
+// has to look rows up. So no statement may rest on one, by ON CONFLICT or OR REPLACE:
+// those may rest on primary keys.
+type Filler interface {
+	Projection
+
+	// Flush writes what Apply has kept back. More pages may follow.
+	Flush(ctx context.Context, tx *Tx) error
+}
+
 // Event is a record of the log with what it says.
 type Event struct {
 	eventstore.Record

@@ -26,6 +26,9 @@ func (v *Views) Rebuild(ctx context.Context, progress func(done, total eventstor
 		if err != nil {
 			return err
 		}
+		if err := w.transact(ctx, w.index); err != nil {
+			return err
+		}
 		if err := v.attachLive(w); err != nil {
 			return err
 		}

@@ -84,7 +84,16 @@ func (v *Views) withScratch(ctx context.Context, suffix string, f func(ctx conte
 		return err
 	}
 	for _, p := range w.projections {
-		if err := w.transact(ctx, func() error { return w.install(p, 1) }); err != nil {
+		err := w.transact(ctx, func() error {
+			if err := w.install(p, 1); err != nil {
+				return err
+			}
+			if _, ok := p.(Filler); !ok {
+				return nil
+			}
+			return w.withhold(p.Name())
+		})
+		if err != nil {
 			return err
 		}
 	}
@@ -110,6 +119,8 @@ func (v *Views) fill(ctx context.Context, w *writer, from, to eventstore.Positio
 	if from >= to {
 		return from, nil
 	}
+	w.filling = true
+	defer func() { w.filling = false }()
 	for page, err := range ahead(pages(ctx, v.log, from, v.opts.RebuildPageSize)) {
 		if err != nil {
 			return from, err
@@ -125,7 +136,7 @@ func (v *Views) fill(ctx context.Context, w *writer, from, to eventstore.Positio
 			break
 		}
 	}
-	return from, nil
+	return from, w.flush(ctx)
 }
 
 // fillHere is fill in a transaction that has begun, for the last few events.

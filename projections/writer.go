@@ -3,8 +3,10 @@ package projections
 import (
 	"context"
 	"database/sql"
+	"database/sql/driver"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/grouplog/grouplog/eventstore"
@@ -15,9 +17,13 @@ import (
 type writer struct {
 	db          *sql.DB
 	conn        *sql.Conn
-	statements  map[string]*sql.Stmt
+	queries     map[string]*sql.Stmt
+	changes     map[string]*change
 	projections []Projection
 	known       map[string]*knowledge
+
+	filling bool     // a scratch file: see Filler
+	later   []string // the indexes that it does not have yet
 }
 
 // knowledge is what the writer remembers of a projection from its last page: where it
@@ -37,14 +43,17 @@ func openWriter(ctx context.Context, at place, pragmas string, projections []Pro
 	}
 	return &writer{
 		db: db, conn: conn, projections: projections,
-		statements: map[string]*sql.Stmt{}, known: map[string]*knowledge{},
+		queries: map[string]*sql.Stmt{}, changes: map[string]*change{}, known: map[string]*knowledge{},
 	}, nil
 }
 
 func (w *writer) close() error {
 	var errs []error
-	for _, statement := range w.statements {
-		errs = append(errs, statement.Close())
+	for _, query := range w.queries {
+		errs = append(errs, query.Close())
+	}
+	for _, change := range w.changes {
+		errs = append(errs, change.Close())
 	}
 	return errors.Join(append(errs, w.conn.Close(), w.db.Close())...)
 }
@@ -53,23 +62,72 @@ func (w *writer) close() error {
 // context that can be cancelled would cost a goroutine for each statement.
 
 func (w *writer) prepare(query string) (*sql.Stmt, error) {
-	if statement, ok := w.statements[query]; ok {
+	if statement, ok := w.queries[query]; ok {
 		return statement, nil
 	}
 	statement, err := w.conn.PrepareContext(context.Background(), query)
 	if err != nil {
 		return nil, fmt.Errorf("prepare %q: %w", query, err)
 	}
-	w.statements[query] = statement
+	w.queries[query] = statement
 	return statement, nil
 }
 
+// exec runs a statement that changes rows, and keeps it for the next time.
 func (w *writer) exec(query string, args ...any) error {
-	statement, err := w.prepare(query)
-	if err != nil {
-		return err
+	statement, ok := w.changes[query]
+	if !ok {
+		var err error
+		if statement, err = w.change(query); err != nil {
+			return fmt.Errorf("prepare %q: %w", query, err)
+		}
+		w.changes[query] = statement
 	}
-	_, err = statement.ExecContext(context.Background(), args...)
+	return statement.exec(args)
+}
+
+// change is a prepared statement of the driver's own. There are many small ones, and
+// database/sql would take about as long for one as SQLite does.
+type change struct {
+	driver.Stmt
+	args []driver.NamedValue
+}
+
+func (w *writer) change(query string) (*change, error) {
+	var c change
+	err := w.conn.Raw(func(conn any) (err error) {
+		c.Stmt, err = conn.(driver.ConnPrepareContext).PrepareContext(context.Background(), query)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	c.args = make([]driver.NamedValue, c.NumInput())
+	for i := range c.args {
+		c.args[i].Ordinal = i + 1
+	}
+	return &c, nil
+}
+
+func (c *change) exec(args []any) error {
+	if len(args) != len(c.args) {
+		return fmt.Errorf("the statement has %d parameters, and there are %d arguments", len(c.args), len(args))
+	}
+	for i, arg := range args {
+		switch v := arg.(type) {
+		case int64, string, bool, []byte, nil:
+			c.args[i].Value = v
+		case int:
+			c.args[i].Value = int64(v)
+		default:
+			value, err := driver.DefaultParameterConverter.ConvertValue(v)
+			if err != nil {
+				return fmt.Errorf("argument %d: %w", i+1, err)
+			}
+			c.args[i].Value = value
+		}
+	}
+	_, err := c.Stmt.(driver.StmtExecContext).ExecContext(context.Background(), c.args)
 	return err
 }
 
@@ -197,6 +255,51 @@ func (w *writer) reached() (eventstore.Position, error) {
 	return reached, nil
 }
 
+// flush has the projections write what they have kept back.
+func (w *writer) flush(ctx context.Context) error {
+	return w.transact(ctx, func() error {
+		for _, p := range w.projections {
+			known := w.known[p.Name()]
+			filler, ok := p.(Filler)
+			if !ok || known == nil {
+				continue
+			}
+			if err := filler.Flush(ctx, &Tx{writer: w, memo: &known.memo}); err != nil {
+				return fmt.Errorf("projection %s: %w", p.Name(), err)
+			}
+		}
+		return nil
+	})
+}
+
+// withhold drops the indexes of a projection's tables, which are empty, until index
+// makes them.
+func (w *writer) withhold(projection string) error {
+	indexes, err := w.indexes(projection)
+	if err != nil {
+		return err
+	}
+	for name, text := range indexes {
+		w.later = append(w.later, text)
+		if err := w.script("DROP INDEX " + quote(name)); err != nil {
+			return err
+		}
+	}
+	slices.Sort(w.later)
+	return nil
+}
+
+// index makes the indexes that were withheld.
+func (w *writer) index() error {
+	for len(w.later) > 0 {
+		if err := w.script(w.later[0]); err != nil {
+			return err
+		}
+		w.later = w.later[1:]
+	}
+	return nil
+}
+
 // Tx is the transaction in which a projection applies a page. It is valid until
 // Apply returns, for one goroutine.
 type Tx struct {
@@ -227,6 +330,13 @@ func (tx *Tx) QueryRow(query string, args ...any) *sql.Row {
 	}
 	return statement.QueryRowContext(context.Background(), args...)
 }
+
+// Filling reports that nobody reads the tables before Flush; see Filler.
+func (tx *Tx) Filling() bool { return tx.writer.filling }
+
+// Index makes the indexes that a Filler's tables do not have yet. Queries find their
+// rows without them too, but by reading all.
+func (tx *Tx) Index() error { return tx.writer.index() }
 
 // Memo is what the projection remembers from page to page, such as keys that it would
 // have to look up; fresh makes it when there is nothing to remember. A memo is

@@ -8,7 +8,7 @@ import (
 )
 
 // NewKeeping is New with another number of rows kept in memory.
-func NewKeeping(n int) *View { return &View{keep: n} }
+func NewKeeping(n int) *View { return &View{keep: n, fill: n} }
 
 // CountNewer is UnreadCount for a read mark that the user does not have.
 func (q *Queries) CountNewer(ctx context.Context, userID string, mark eventstore.Position) (total int, err error) {

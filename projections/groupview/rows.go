@@ -1,16 +1,22 @@
 package groupview
 
 import (
+	"cmp"
 	"database/sql"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/grouplog/grouplog/projections"
 )
 
-// keptRows is how many rows may stay in memory from one page to the next: some tens
-// of megabytes.
-const keptRows = 1 << 18
+// How many rows may stay in memory from one page to the next: some tens of megabytes,
+// and some hundreds while tables are filled. There, looking rows up takes twenty times
+// as long as finding them in memory.
+const (
+	keptRows   = 1 << 18
+	filledRows = 1 << 21
+)
 
 // rows are those rows of the tables that are in memory: what the page at hand changes,
 // and what earlier pages left. Events change rows in memory, and flush writes each
@@ -57,10 +63,16 @@ func (r *rows) end(keep int) error {
 	if err := r.flush(); err != nil {
 		return err
 	}
-	if r.kept > keep {
-		r.forget()
+	if r.kept <= keep {
+		return nil
 	}
-	return nil
+	r.forget()
+	return r.tx.Index() // what is forgotten will be looked up
+}
+
+// unwritten is how many rows differ from those in the tables.
+func (r *rows) unwritten() int {
+	return len(r.changed.users) + len(r.changed.groups) + len(r.changed.members) + len(r.changed.applications)
 }
 
 // forget drops all rows from memory. Nothing may be unwritten.
@@ -69,8 +81,13 @@ func (r *rows) forget() {
 	r.whole, r.kept = false, 0
 }
 
-// flush writes every changed row once.
+// flush writes every changed row once, in the order of the tables: rows that follow
+// one another go to the same page.
 func (r *rows) flush() error {
+	slices.SortFunc(r.changed.users, func(a, b *user) int { return cmp.Compare(a.uid, b.uid) })
+	slices.SortFunc(r.changed.groups, func(a, b *group) int { return cmp.Compare(a.gid, b.gid) })
+	slices.SortFunc(r.changed.members, (*member).compare)
+	slices.SortFunc(r.changed.applications, (*application).compare)
 	for _, u := range r.changed.users {
 		if err := u.write(r.tx); err != nil {
 			return fmt.Errorf("write user %q: %w", u.id, err)

@@ -119,6 +119,7 @@ func (r *rows) shut(a *application, state ApplicationState, e *event) {
 	r.touchApplication(a)
 	if g.applications[a.n] = nil; g.whole {
 		delete(g.applications, a.n)
+		r.kept--
 	}
 	left := slices.DeleteFunc(g.byCandidate[a.candidate], func(other *application) bool { return other == a })
 	if len(left) == 0 {
@@ -210,6 +211,11 @@ func (r *rows) touchApplication(a *application) {
 		a.changed = true
 		r.changed.applications = append(r.changed.applications, a)
 	}
+}
+
+// compare is the order of the table.
+func (a *application) compare(other *application) int {
+	return cmp.Or(cmp.Compare(a.group.gid, other.group.gid), cmp.Compare(a.n, other.n))
 }
 
 func (a *application) write(tx *projections.Tx) error {

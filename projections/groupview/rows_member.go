@@ -1,6 +1,7 @@
 package groupview
 
 import (
+	"cmp"
 	"database/sql"
 	"errors"
 	"time"
@@ -92,7 +93,10 @@ func (r *rows) remove(g *group, userID string, e *event) error {
 		return err
 	}
 	r.unrank(g, m)
-	g.members[m.user.uid] = nil
+	if g.members[m.user.uid] = nil; g.whole {
+		delete(g.members, m.user.uid)
+		r.kept--
+	}
 	g.count--
 	m.gone = true
 	m.user.liveGroups--
@@ -204,6 +208,11 @@ func (r *rows) dissolveStored(g *group, e *event) error {
 	g.clear()
 	r.groups[g.id] = g
 	return nil
+}
+
+// compare is the order of the table.
+func (m *member) compare(other *member) int {
+	return cmp.Or(cmp.Compare(m.gid, other.gid), cmp.Compare(m.seq, other.seq))
 }
 
 func (m *member) write(tx *projections.Tx) error {

@@ -16,12 +16,13 @@ var schema string
 // files.
 type View struct {
 	keep int // rows in memory from one page to the next
+	fill int // the same while tables are filled from scratch
 }
 
-var _ projections.Projection = (*View)(nil)
+var _ projections.Filler = (*View)(nil)
 
 // New returns the projection.
-func New() *View { return &View{keep: keptRows} }
+func New() *View { return &View{keep: keptRows, fill: filledRows} }
 
 // Name identifies the projection in views files.
 func (*View) Name() string { return "groupview" }
@@ -33,7 +34,8 @@ func (*View) Version() int { return 1 }
 func (*View) Schema() string { return schema }
 
 // Apply brings a page of events into the rows. Each row that the page changes is
-// written once, however many of its events do.
+// written once, however many of its events do. While tables are filled, so is each row
+// that many pages change.
 func (v *View) Apply(_ context.Context, tx *projections.Tx, events []projections.Event) error {
 	r := tx.Memo(func() any { return new(rows) }).(*rows)
 	if err := r.begin(tx); err != nil {
@@ -44,7 +46,22 @@ func (v *View) Apply(_ context.Context, tx *projections.Tx, events []projections
 			return fmt.Errorf("position %d (%s of %s): %w", events[i].Position, events[i].Type, events[i].Stream, err)
 		}
 	}
-	return r.end(v.keep)
+	if !tx.Filling() {
+		return r.end(v.keep)
+	}
+	if r.unwritten() < v.fill/4 && r.kept <= v.fill {
+		return nil
+	}
+	return r.end(v.fill)
+}
+
+// Flush writes the rows that Apply has kept back.
+func (v *View) Flush(_ context.Context, tx *projections.Tx) error {
+	r := tx.Memo(func() any { return new(rows) }).(*rows)
+	if err := r.begin(tx); err != nil {
+		return err
+	}
+	return r.end(v.fill)
 }
 
 // micros is a time as it is stored.
