@@ -179,7 +179,7 @@ func (db *DB) withReader(ctx context.Context, read func(conn) error) error {
 	if err != nil {
 		return err
 	}
-	defer c.Close() //nolint:errcheck // it goes back to the pool
+	defer c.Close()
 	return c.Raw(func(raw any) error { return read(conn{raw.(driver.Conn)}) })
 }
 
