@@ -135,9 +135,13 @@ func importThroughKills(t *testing.T, file, db string, lines int) {
 			require.True(t, answer.OK, out.Text())
 			position, line = max(position, answer.Position), answer.Line
 		}
-		require.NoError(t, cmd.Process.Kill(), talk)
-		err := cmd.Wait()
-		require.ErrorContains(t, err, "killed")
+		_ = cmd.Process.Kill()
+		if err := cmd.Wait(); err == nil {
+			// What was left fitted into the pipe, and the program was faster than the kill.
+			require.NotZero(t, reached, "it was never killed")
+			break
+		}
+		require.Equal(t, -1, cmd.ProcessState.ExitCode(), "it ended by itself: %s", talk)
 		t.Logf("killed after the answer to line %d", line)
 		reached = line
 
