@@ -326,6 +326,24 @@ func TestFailureFailsTheWholeBatch(t *testing.T) {
 	require.EqualValues(t, 2, mustAppend(t, db, commit("0", eventstore.Absent(), "x")).First)
 }
 
+// TestFailureInAnEmptyLog fails the first transaction of all, after which the head is
+// where it was before: nothing else tells that what was remembered is not so.
+func TestFailureInAnEmptyLog(t *testing.T) {
+	var fail error
+	h := &hooks{exec: func(query string, do func() (driver.Result, error)) (driver.Result, error) {
+		if query == "COMMIT" && fail != nil {
+			return nil, fail
+		}
+		return do()
+	}}
+	db := open(t, &Options{dial: h.dial})
+	fail = sqlite3.Error{Code: sqlite3.ErrFull}
+	_, err := db.Append(t.Context(), commit("s", eventstore.Absent(), "a", "b"))
+	require.ErrorIs(t, err, eventstore.ErrFull)
+	fail = nil
+	require.EqualValues(t, 1, mustAppend(t, db, commit("s", eventstore.Absent(), "a")).First)
+}
+
 // TestLastLineOfDefence makes the writer believe what is not so: the index over streams
 // and versions, and a second look, put it right.
 func TestLastLineOfDefence(t *testing.T) {
