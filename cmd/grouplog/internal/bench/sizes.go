@@ -33,7 +33,7 @@ func Quick() Sizes {
 	return Sizes{
 		Name: "quick", Rounds: 5, Round: 400 * time.Millisecond, Groups: 5_000,
 		SingleCommands: 200, ImportLines: 10_000, WarmGroups: []int{10, 1_000, 100_000}, WarmCommands: 10_000,
-		Openings: 5, Large: 100_000, Small: 10_000, Replayed: 200_000, Replays: 3, Rows: 100_000, Queries: 500,
+		Openings: 5, Large: 100_000, Small: 10_000, Replayed: 200_000, Replays: 3, Rows: 100_000, Queries: 300,
 		Fsyncs: 200,
 	}
 }
@@ -43,7 +43,7 @@ func Full() Sizes {
 	return Sizes{
 		Name: "full", Rounds: 9, Round: time.Second, Groups: 5_000,
 		SingleCommands: 500, ImportLines: 40_000, WarmGroups: []int{10, 1_000, 100_000, 1_000_000}, WarmCommands: 20_000,
-		Openings: 7, Large: 1_000_000, Small: 100_000, Replayed: 1_000_000, Replays: 3, Rows: 1_000_000, Queries: 1_000,
+		Openings: 7, Large: 1_000_000, Small: 100_000, Replayed: 1_000_000, Replays: 3, Rows: 1_000_000, Queries: 500,
 		Fsyncs: 1_000,
 	}
 }
