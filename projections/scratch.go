@@ -110,7 +110,7 @@ func (v *Views) attachLive(w *writer) error {
 	if err := w.script("ATTACH ? AS live", v.place.uri("")); err != nil {
 		return err
 	}
-	return w.script("PRAGMA live.synchronous = NORMAL")
+	return w.script("PRAGMA live.synchronous = NORMAL; PRAGMA live.cache_size = -64000")
 }
 
 // fill applies the log to a scratch file up to a position, or to its end if that comes

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/grouplog/grouplog/eventstore"
@@ -127,8 +128,13 @@ func (c *change) exec(args []any) error {
 			c.args[i].Value = value
 		}
 	}
-	_, err := c.Stmt.(driver.StmtExecContext).ExecContext(context.Background(), c.args)
-	return err
+	// As a query without rows: the driver hands SQLite the arguments of a query all
+	// together, and those of an Exec one by one.
+	rows, err := c.Stmt.(driver.StmtQueryContext).QueryContext(context.Background(), c.args)
+	if err != nil {
+		return err
+	}
+	return rows.Close()
 }
 
 // script runs statements that are not worth keeping.
@@ -310,6 +316,62 @@ type Tx struct {
 // Exec runs one statement. It is prepared once for the file: keep the text constant
 // and put values into arguments.
 func (tx *Tx) Exec(query string, args ...any) error { return tx.writer.exec(query, args...) }
+
+// Insert inserts rows, several with one statement, which takes half the time of Exec.
+// Into is the table with the names of the columns, as in SQL, and constant.
+func (tx *Tx) Insert(into string, columns int) *Insert {
+	return &Insert{writer: tx.writer, into: into, columns: columns}
+}
+
+// Insert is a list of rows that are to be inserted: the last ones by End.
+type Insert struct {
+	writer  *writer
+	into    string
+	columns int
+	waiting []any // values
+	several string
+}
+
+// together is how many rows go into one statement. More bring little.
+const together = 16
+
+// Row adds a row.
+func (i *Insert) Row(values ...any) error {
+	if len(values) != i.columns {
+		return fmt.Errorf("insert into %s: %d values for %d columns", i.into, len(values), i.columns)
+	}
+	i.waiting = append(i.waiting, values...)
+	if len(i.waiting) < together*i.columns {
+		return nil
+	}
+	if i.several == "" {
+		i.several = i.statement(together)
+	}
+	err := i.writer.exec(i.several, i.waiting...)
+	clear(i.waiting)
+	i.waiting = i.waiting[:0]
+	return err
+}
+
+// End inserts the rows that wait.
+func (i *Insert) End() error {
+	if len(i.waiting) == 0 {
+		return nil
+	}
+	one := i.statement(1)
+	for row := range slices.Chunk(i.waiting, i.columns) {
+		if err := i.writer.exec(one, row...); err != nil {
+			return err
+		}
+	}
+	i.waiting = nil
+	return nil
+}
+
+func (i *Insert) statement(rows int) string {
+	row := "(?" + strings.Repeat(", ?", i.columns-1) + ")"
+	return "INSERT INTO " + i.into + " VALUES " + row + strings.Repeat(", "+row, rows-1)
+}
 
 // Query runs a query, prepared like Exec's statements. Close the rows before running
 // the same query again.

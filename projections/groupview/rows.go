@@ -88,8 +88,9 @@ func (r *rows) flush() error {
 	slices.SortFunc(r.changed.groups, func(a, b *group) int { return cmp.Compare(a.gid, b.gid) })
 	slices.SortFunc(r.changed.members, (*member).compare)
 	slices.SortFunc(r.changed.applications, (*application).compare)
+	users := r.tx.Insert("users (uid, id, live_groups, read_position, read_at)", 5)
 	for _, u := range r.changed.users {
-		if err := u.write(r.tx); err != nil {
+		if err := u.write(r.tx, users); err != nil {
 			return fmt.Errorf("write user %q: %w", u.id, err)
 		}
 	}
@@ -98,15 +99,20 @@ func (r *rows) flush() error {
 			return fmt.Errorf("write group %q: %w", g.id, err)
 		}
 	}
+	members := r.tx.Insert("members (gid, seq, uid, role, joined_at, name_card, custom, muted_until)", 8)
 	for _, m := range r.changed.members {
-		if err := m.write(r.tx); err != nil {
+		if err := m.write(r.tx, members); err != nil {
 			return fmt.Errorf("write member %d of group %d: %w", m.seq, m.gid, err)
 		}
 	}
+	applications := r.tx.Insert("applications (gid, "+applicationColumns+")", 16)
 	for _, a := range r.changed.applications {
-		if err := a.write(r.tx); err != nil {
+		if err := a.write(r.tx, applications); err != nil {
 			return fmt.Errorf("write application %d to group %d: %w", a.n, a.group.gid, err)
 		}
+	}
+	if err := errors.Join(users.End(), members.End(), applications.End()); err != nil {
+		return fmt.Errorf("write rows: %w", err)
 	}
 	c := &r.changed
 	c.users, c.groups = emptied(c.users), emptied(c.groups)
@@ -156,15 +162,14 @@ func (r *rows) touchUser(u *user) {
 	}
 }
 
-func (u *user) write(tx *projections.Tx) error {
+func (u *user) write(tx *projections.Tx, rows *projections.Insert) error {
 	u.changed = false
 	if u.stored {
 		return tx.Exec("UPDATE users SET live_groups = ?, read_position = ?, read_at = ? WHERE uid = ?",
 			u.liveGroups, u.readPosition, u.readAt, u.uid)
 	}
 	u.stored = true
-	return tx.Exec("INSERT INTO users (uid, id, live_groups, read_position, read_at) VALUES (?, ?, ?, ?, ?)",
-		u.uid, u.id, u.liveGroups, u.readPosition, u.readAt)
+	return rows.Row(u.uid, u.id, u.liveGroups, int64(u.readPosition), u.readAt)
 }
 
 // emptied is a list ready to be filled again, which holds on to nothing.

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
+	"strings"
 
 	"github.com/grouplog/grouplog/domain"
 	"github.com/grouplog/grouplog/projections"
@@ -37,8 +39,12 @@ type bucket struct{ level, number int }
 // number is n of an application's ID. It belongs to the group whose stream it is in,
 // or the log is not what the engine writes.
 func (g *group) number(applicationID string) (int, error) {
-	id, incarnation, n, ok := domain.ParseApplicationID(applicationID)
-	if !ok || id != g.id || incarnation != g.incarnation {
+	if g.prefix == "" {
+		g.prefix = strings.TrimSuffix(domain.ApplicationID(g.id, g.incarnation, 0), "0")
+	}
+	digits, ours := strings.CutPrefix(applicationID, g.prefix)
+	n, err := strconv.Atoi(digits)
+	if !ours || err != nil || n < 1 || digits[0] < '1' { // not +1, nor 01
 		return 0, fmt.Errorf("application %q is none of incarnation %d of group %q", applicationID, g.incarnation, g.id)
 	}
 	return n, nil
@@ -218,7 +224,7 @@ func (a *application) compare(other *application) int {
 	return cmp.Or(cmp.Compare(a.group.gid, other.group.gid), cmp.Compare(a.n, other.n))
 }
 
-func (a *application) write(tx *projections.Tx) error {
+func (a *application) write(tx *projections.Tx, rows *projections.Insert) error {
 	a.changed = false
 	if a.stored {
 		return tx.Exec(`UPDATE applications SET state = ?, message = ?, at = ?, position = ?, ord = ?,
@@ -227,9 +233,8 @@ func (a *application) write(tx *projections.Tx) error {
 			a.closedAt, a.closed, a.decidedBy, a.byAppAdmin, a.reason, a.group.gid, a.n)
 	}
 	a.stored = true
-	return tx.Exec("INSERT INTO applications (gid, "+applicationColumns+") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-		a.group.gid, a.n, int(a.kind), a.from, a.candidate, int(a.state), a.message, a.submittedAt, a.at, a.position, a.ord,
-		a.closedAt, a.closed, a.decidedBy, a.byAppAdmin, a.reason)
+	return rows.Row(a.group.gid, a.n, int(a.kind), a.from, a.candidate, int(a.state), a.message, a.submittedAt, a.at, int64(a.position), a.ord,
+		a.closedAt, int64(a.closed), a.decidedBy, a.byAppAdmin, a.reason)
 }
 
 // count64 adds to the counts of open applications around an ord.

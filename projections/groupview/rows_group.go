@@ -49,6 +49,7 @@ type group struct {
 	byCandidate  map[int64][]*application // of those in memory
 	buckets      map[bucket]int           // changes to the counts, not yet written
 	profile      *profile                 // nil until it is needed
+	prefix       string                   // of its applications' IDs; empty until it is needed
 
 	stored, changed, wipe bool
 }

@@ -30,12 +30,16 @@ func (r *rows) member(g *group, userID string) (*member, error) {
 	if err != nil {
 		return nil, err
 	}
+	return r.memberOf(g, u)
+}
+
+func (r *rows) memberOf(g *group, u *user) (*member, error) {
 	m, known := g.members[u.uid]
 	if known || g.whole || g.status != domain.Live {
 		return m, nil
 	}
 	m = &member{gid: g.gid, user: u, stored: true}
-	err = r.tx.QueryRow("SELECT seq, role, joined_at, name_card, custom, muted_until FROM members WHERE uid = ? AND gid = ?", u.uid, g.gid).
+	err := r.tx.QueryRow("SELECT seq, role, joined_at, name_card, custom, muted_until FROM members WHERE uid = ? AND gid = ?", u.uid, g.gid).
 		Scan(&m.seq, &m.role, &m.joinedAt, &m.nameCard, &m.custom, &m.mutedUntil)
 	switch {
 	case errors.Is(err, sql.ErrNoRows):
@@ -58,11 +62,14 @@ func (r *rows) touchMember(m *member) {
 // admit begins a membership, as domain.Group does: it closes the user's open
 // applications and lifts a ban.
 func (r *rows) admit(g *group, userID string, role domain.Role, at time.Time, e *event) error {
-	m, err := r.member(g, userID)
+	u, err := r.user(userID)
+	if err != nil {
+		return err
+	}
+	m, err := r.memberOf(g, u)
 	if err != nil || m != nil || g.status != domain.Live {
 		return err
 	}
-	u := r.users[userID]
 	m = &member{gid: g.gid, seq: g.joins, user: u, role: role, joinedAt: micros(at)}
 	g.members[u.uid] = m
 	g.joins++
@@ -215,7 +222,7 @@ func (m *member) compare(other *member) int {
 	return cmp.Or(cmp.Compare(m.gid, other.gid), cmp.Compare(m.seq, other.seq))
 }
 
-func (m *member) write(tx *projections.Tx) error {
+func (m *member) write(tx *projections.Tx, rows *projections.Insert) error {
 	m.changed = false
 	switch {
 	case m.gone && m.stored:
@@ -227,6 +234,5 @@ func (m *member) write(tx *projections.Tx) error {
 			int(m.role), m.nameCard, m.custom, m.mutedUntil, m.gid, m.seq)
 	}
 	m.stored = true
-	return tx.Exec("INSERT INTO members (gid, seq, uid, role, joined_at, name_card, custom, muted_until) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-		m.gid, m.seq, m.user.uid, int(m.role), m.joinedAt, m.nameCard, m.custom, m.mutedUntil)
+	return rows.Row(m.gid, m.seq, m.user.uid, int(m.role), m.joinedAt, m.nameCard, m.custom, m.mutedUntil)
 }
