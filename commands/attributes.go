@@ -53,7 +53,7 @@ func (c SetAttributes) decide(s *Situation, d *Decision) error {
 	if len(event.Set) == 0 {
 		return nil
 	}
-	if err := or(attributesFit(&s.policy.Limits, event.After(s.Group.Attributes()))); err != nil {
+	if err := or(attributesFit(&s.policy.Limits, s.Group.Attributes(), event.After(s.Group.Attributes()))); err != nil {
 		return err
 	}
 	d.record(event)
@@ -72,19 +72,27 @@ func attributesOpen(s *Situation, version *int) *domain.Refusal {
 	return nil
 }
 
-func attributesFit(l *domain.Limits, attributes map[string]string) *domain.Refusal {
-	total := 0
-	for key, value := range attributes {
-		total += len(key) + len(value)
-	}
+// attributesFit refuses what is too much, unless there was more before: limits may
+// have been lowered, and there must be a way back.
+func attributesFit(l *domain.Limits, before, attributes map[string]string) *domain.Refusal {
+	total := sizeOf(attributes)
 	switch {
-	case len(attributes) > l.Attributes:
+	case len(attributes) > l.Attributes && len(attributes) > len(before):
 		return domain.Refuse(domain.CodeTooManyAttributes, fmt.Sprintf("a group has at most %d attributes, and would have %d", l.Attributes, len(attributes)), "delete one first")
-	case total > l.AttributesTotal:
+	case total > l.AttributesTotal && total > sizeOf(before):
 		return domain.Refuse(domain.CodeAttributesTooLarge, fmt.Sprintf("attributes are at most %d bytes together, and would be %d", l.AttributesTotal, total), "delete or shorten one first")
 	default:
 		return nil
 	}
+}
+
+// sizeOf is the bytes of all keys and values together.
+func sizeOf(attributes map[string]string) int {
+	total := 0
+	for key, value := range attributes {
+		total += len(key) + len(value)
+	}
+	return total
 }
 
 // DeleteAttributes deletes the named attributes, all where none is named. Those

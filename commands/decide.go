@@ -46,7 +46,7 @@ func (h *Handler) decide(ctx context.Context, r *request) (verdict, *eventstore.
 	}
 	commit, err := h.commit(r, group, v.receipt, refusal, decision.Events, now)
 	if err != nil {
-		v.receipt, v.err = Receipt{}, err
+		v.receipt, v.err = Receipt{}, fmt.Errorf("store what the command comes to: %w", err)
 		return v, nil
 	}
 	if group != nil && len(decision.Events) > 0 {
@@ -194,14 +194,15 @@ func (h *Handler) commit(r *request, group *domain.Group, receipt Receipt, refus
 			Actor: r.actor.UserID, AppAdmin: r.actor.AppAdmin, Time: now, CommandID: r.options.id,
 		})
 	}
-	return commit, nil
+	// What can never be stored is this command's failure alone.
+	return commit, commit.Validate()
 }
 
 // apply folds decided events into the group in memory, ahead of the commit.
 func (h *Handler) apply(group *domain.Group, events []domain.Event, m domain.Meta) {
 	for _, e := range events {
 		if h.quota {
-			countMemberships(h.counts, group, e)
+			movedBy(h.moved, group, e)
 		}
 		group.Apply(e, m)
 	}
@@ -209,50 +210,50 @@ func (h *Handler) apply(group *domain.Group, events []domain.Event, m domain.Met
 	h.groups.put(group)
 }
 
-// groupsOf counts the groups of a user as of now: what the read model says of the
-// committed events, and what this batch has decided since.
+// quotaWait bounds how long all commands wait for the read models to count the
+// groups of one user.
+const quotaWait = 2 * time.Second
+
+// groupsOf counts the groups of a user. What the batch has decided about their groups
+// must be in the log first, for it may come to nothing.
 func (h *Handler) groupsOf(ctx context.Context, userID string) (int, error) {
 	if h.config.GroupsOf == nil {
 		return 0, nil
 	}
-	committed, err := h.config.GroupsOf(ctx, userID, h.seen)
-	return committed + h.counts[userID], err
+	if h.moved[userID] {
+		return 0, errLater
+	}
+	ctx, cancel := context.WithTimeoutCause(ctx, quotaWait, errors.New("the read models are too far behind the log to count groups"))
+	defer cancel()
+	count, err := h.config.GroupsOf(ctx, userID, h.seen)
+	if err != nil && ctx.Err() != nil {
+		err = context.Cause(ctx)
+	}
+	return count, err
 }
 
-// countMemberships adds the memberships that an event begins and subtracts those
-// it ends, given the group before it.
-func countMemberships(counts map[string]int, group *domain.Group, e domain.Event) {
+// movedBy adds the users whom an event brings into a group or out of it, given the
+// group before it.
+func movedBy(users map[string]bool, group *domain.Group, e domain.Event) {
 	switch e := e.(type) {
 	case domain.GroupCreated:
-		countFounders(counts, e)
+		moveFounders(users, e)
 	case domain.GroupImported:
-		countFounders(counts, e.GroupCreated)
-	case domain.MemberJoined:
-		counts[e.UserID]++
-	case domain.MemberImported:
-		counts[e.UserID]++
-	case domain.ApplicationAccepted:
-		counts[e.UserID]++
-	case domain.MembersInvited:
-		for _, user := range e.UserIDs {
-			counts[user]++
-		}
-	case domain.MemberLeft:
-		counts[e.UserID]--
-	case domain.MembersKicked:
-		for _, user := range e.UserIDs {
-			counts[user]--
-		}
+		moveFounders(users, e.GroupCreated)
 	case domain.GroupDismissed, domain.GroupRecycled:
 		for m := range group.Memberships() {
-			counts[m.UserID]--
+			users[m.UserID] = true
+		}
+	default:
+		for _, id := range domain.Concerned(e) {
+			users[id] = true
 		}
 	}
 }
 
-func countFounders(counts map[string]int, e domain.GroupCreated) {
-	counts[e.Owner]++
+func moveFounders(users map[string]bool, e domain.GroupCreated) {
+	users[e.Owner] = true
 	for _, m := range e.Members {
-		counts[m.UserID]++
+		users[m.UserID] = true
 	}
 }

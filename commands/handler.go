@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"reflect"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -77,7 +78,7 @@ type Handler struct {
 	groups *cache
 	seen   eventstore.Position // the log up to here is in the cached groups
 	ahead  map[string]bool     // groups that the batch has decided events of, which are not in the log yet
-	counts map[string]int      // groups entered less groups left by the batch's events, by user
+	moved  map[string]bool     // users who have entered or left a group by what the batch has decided
 }
 
 // NewHandler starts a handler. Close stops it; the store stays open.
@@ -105,7 +106,7 @@ func NewHandler(ctx context.Context, config Config) (*Handler, error) {
 		groups: newCache(config.CacheMembers),
 		seen:   head,
 		ahead:  map[string]bool{},
-		counts: map[string]int{},
+		moved:  map[string]bool{},
 	}
 	for _, policy := range config.Policies {
 		h.quota = h.quota || policy.Limits.GroupsPerUser > 0
@@ -134,16 +135,16 @@ func (h *Handler) Do(ctx context.Context, as domain.Actor, cmd Command, opts ...
 // another process interferes, in that order for each group). It blocks while the
 // queue is full.
 func (h *Handler) Submit(ctx context.Context, as domain.Actor, cmd Command, opts ...Option) (*Future, error) {
-	r, err := h.newRequest(ctx, as, cmd, opts)
-	if err != nil {
-		return nil, err
-	}
 	h.closing.RLock()
 	defer h.closing.RUnlock()
 	if h.closed {
 		return nil, ErrClosed
 	}
-	if len(r.answer) > 0 {
+	r, err := h.newRequest(ctx, as, cmd, opts)
+	if err != nil {
+		return nil, err
+	}
+	if r.state.Load() == taken { // answered from the log
 		return &Future{r}, nil
 	}
 	select {
@@ -157,13 +158,14 @@ func (h *Handler) Submit(ctx context.Context, as domain.Actor, cmd Command, opts
 // newRequest prepares a command for the writer, as far as that can be done beside
 // it. A command whose ID has an answer comes back answered.
 func (h *Handler) newRequest(ctx context.Context, as domain.Actor, cmd Command, opts []Option) (*request, error) {
-	if cmd == nil {
-		return nil, fmt.Errorf("%w: there is no command", ErrMisuse)
+	cmd, err := byValue(cmd)
+	if err != nil {
+		return nil, err
 	}
 	if err := context.Cause(ctx); err != nil {
 		return nil, err
 	}
-	r := &request{actor: as, answer: make(chan answer, 1)}
+	r := &request{actor: as, answered: make(chan struct{})}
 	for _, apply := range opts {
 		apply(&r.options)
 	}
@@ -186,6 +188,7 @@ func (h *Handler) newRequest(ctx context.Context, as domain.Actor, cmd Command, 
 			return nil, fmt.Errorf("look up command %q: %w", r.options.id, err)
 		}
 		if found {
+			r.state.Store(taken)
 			h.repeat(r, first)
 		}
 	}
@@ -205,6 +208,19 @@ func storable(stream string) string {
 		return malformed
 	}
 	return stream
+}
+
+// byValue takes a command that is given by a pointer for the command itself.
+func byValue(cmd Command) (Command, error) {
+	v := reflect.ValueOf(cmd)
+	switch {
+	case !v.IsValid() || v.Kind() == reflect.Pointer && v.IsNil():
+		return nil, fmt.Errorf("%w: there is no command", ErrMisuse)
+	case v.Kind() == reflect.Pointer:
+		return v.Elem().Interface().(Command), nil
+	default:
+		return cmd, nil
+	}
 }
 
 func checkID(id string) error {

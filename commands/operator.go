@@ -26,7 +26,7 @@ func (c SendCustomNotification) check(s *Situation) *domain.Refusal {
 		return domain.Refuse(domain.CodeInvalidParameter,
 			fmt.Sprintf("a custom notification has at most %d bytes, and this has %d", s.limits.CustomData, len(c.Data)), "send a reference instead")
 	}
-	return first(s.limits.CheckGroupID(c.GroupID), s.checkUsers(c.UserIDs, len(c.UserIDs)))
+	return first(s.limits.CheckGroupID(c.GroupID), s.checkUsers(c.UserIDs, s.limits.Notify))
 }
 
 func (c SendCustomNotification) decide(s *Situation, d *Decision) error {

@@ -40,7 +40,7 @@ func (c SetGroupInfo) decide(s *Situation, d *Decision) error {
 	}
 	old := s.Group.Profile()
 	custom := changed(old.Custom, c.Custom)
-	if after := keysAfter(old.Custom, custom); after > s.policy.Limits.CustomKeys {
+	if after := keysAfter(old.Custom, custom); after > s.policy.Limits.CustomKeys && after > len(old.Custom) {
 		return tooManyCustomFields(&s.policy.Limits)
 	}
 	event := domain.GroupProfileChanged{
@@ -214,7 +214,7 @@ func (c SetMemberInfo) decide(s *Situation, d *Decision) error {
 	event := domain.MemberInfoChanged{
 		UserID: user, NameCard: unlessEqual(c.NameCard, member.NameCard), Custom: changed(member.Custom, c.Custom),
 	}
-	if keysAfter(member.Custom, event.Custom) > s.policy.Limits.CustomKeys {
+	if after := keysAfter(member.Custom, event.Custom); after > s.policy.Limits.CustomKeys && after > len(member.Custom) {
 		return tooManyCustomFields(&s.policy.Limits)
 	}
 	if event.NameCard != nil || len(event.Custom) > 0 {

@@ -20,8 +20,9 @@ type request struct {
 	stream      string
 	whole       bool // the group must be loaded whole
 
-	state  atomic.Int32 // who may still end it: see the constants
-	answer chan answer  // of capacity 1
+	state    atomic.Int32 // who may still end it: see the constants
+	answer   answer       // once answered is closed
+	answered chan struct{}
 }
 
 const (
@@ -35,7 +36,12 @@ type answer struct {
 	err     error
 }
 
-func (r *request) reply(receipt Receipt, err error) { r.answer <- answer{receipt, err} }
+// reply answers the request. Whoever has brought its state to taken or abandoned
+// does so, once.
+func (r *request) reply(receipt Receipt, err error) {
+	r.answer = answer{receipt, err}
+	close(r.answered)
+}
 
 // Future is the answer to a command that has been submitted.
 type Future struct {
@@ -44,18 +50,20 @@ type Future struct {
 
 // Wait returns the answer. Where ctx ends first and the command has not been
 // started, the command is withdrawn and ctx's error returned; one that has been
-// started is waited for, because it may be recorded.
+// started is waited for, because it may be recorded. Waiting again gives the same
+// answer.
 func (f *Future) Wait(ctx context.Context) (Receipt, error) {
+	r := f.request
 	select {
-	case a := <-f.request.answer:
-		return a.receipt, a.err
+	case <-r.answered:
+		return r.answer.receipt, r.answer.err
 	case <-ctx.Done():
 	}
-	if f.request.state.CompareAndSwap(queued, abandoned) {
-		return Receipt{}, context.Cause(ctx)
+	if r.state.CompareAndSwap(queued, abandoned) {
+		r.reply(Receipt{}, context.Cause(ctx))
 	}
-	a := <-f.request.answer
-	return a.receipt, a.err
+	<-r.answered
+	return r.answer.receipt, r.answer.err
 }
 
 // stored is the form in which an answer is kept for a command ID.

@@ -73,7 +73,7 @@ func answerAll(requests []*request, err error) {
 // refresh takes note of what other handlers have appended: their groups are
 // forgotten, and so read again.
 func (h *Handler) refresh(ctx context.Context) error {
-	clear(h.counts)
+	clear(h.moved)
 	clear(h.ahead)
 	head, err := h.config.Store.Head(ctx)
 	if err != nil {
@@ -205,7 +205,8 @@ func (h *Handler) conclude(verdicts []verdict, results []eventstore.Result) []*r
 		case errors.As(result.Err, &duplicate):
 			spoiled[v.request.stream] = true
 			h.repeat(v.request, duplicate.Stored)
-		case spoiled[v.request.stream] || errors.Is(result.Err, eventstore.ErrConflict):
+		case errors.Is(result.Err, eventstore.ErrConflict), spoiled[v.request.stream] && result.Last == 0:
+			// What has been stored all the same, in a user's stream, is done.
 			spoiled[v.request.stream] = true
 			again = append(again, v.request)
 		case result.Err != nil:
@@ -227,6 +228,7 @@ func (h *Handler) conclude(verdicts []verdict, results []eventstore.Result) []*r
 // between, they are left for refresh to find.
 func (h *Handler) advance(r eventstore.Result) {
 	if r.Last == 0 {
+		h.tell(h.seen) // the answer rests on what others have done up to here
 		return
 	}
 	if r.First == h.seen+1 {

@@ -161,6 +161,7 @@ type Limits struct {
 	Invite, Initial, Kick                     int // users in one command
 	InviteByAppAdmin, InitialByAppAdmin       int
 	KickByAppAdmin                            int
+	Notify                                    int // users that one custom notification may list
 	CustomData                                int // bytes of a custom notification
 	TopicID                                   int
 	GroupsPerUser                             int // created and joined; 0: no limit

@@ -76,7 +76,7 @@ var classicLimits = Limits{
 	Attributes: 16, AttributeKey: 32, AttributeValue: 4_000, AttributesTotal: 16_000,
 	Invite: 20, Initial: 20, Kick: 100,
 	InviteByAppAdmin: 20, InitialByAppAdmin: 20, KickByAppAdmin: 100,
-	CustomData: 8 << 10, TopicID: 96,
+	Notify: 10_000, CustomData: 8 << 10, TopicID: 96,
 }
 
 // currentLimits are the vendor's newer bounds.

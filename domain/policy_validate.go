@@ -125,7 +125,7 @@ func (l *Limits) named() []namedLimit {
 		{"Attributes", &l.Attributes}, {"AttributeKey", &l.AttributeKey}, {"AttributeValue", &l.AttributeValue},
 		{"AttributesTotal", &l.AttributesTotal}, {"Invite", &l.Invite}, {"Initial", &l.Initial}, {"Kick", &l.Kick},
 		{"InviteByAppAdmin", &l.InviteByAppAdmin}, {"InitialByAppAdmin", &l.InitialByAppAdmin},
-		{"KickByAppAdmin", &l.KickByAppAdmin}, {"CustomData", &l.CustomData}, {"TopicID", &l.TopicID},
+		{"KickByAppAdmin", &l.KickByAppAdmin}, {"Notify", &l.Notify}, {"CustomData", &l.CustomData}, {"TopicID", &l.TopicID},
 	}
 }
 
