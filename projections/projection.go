@@ -31,7 +31,8 @@ type Projection interface {
 
 	// Apply turns events into rows, in the transaction that also moves the checkpoint.
 	// Events come in the order of the log, without gaps, every one once, in pages of
-	// any size; there is at least one. An error rolls the page back and stops the
+	// any size; there is at least one. The slice is used again after Apply, what is in
+	// its events is not. An error rolls the page back and stops the
 	// runner, so it is for what cannot be: an event that does not matter to the
 	// projection is passed over, not refused.
 	//
@@ -77,8 +78,9 @@ func Decode(r eventstore.Record) (Event, error) {
 }
 
 // pages yields the log after a position, decoded, in pages of at most size events.
-// The sequence ends after the first error. The pages are the receiver's to keep.
-func pages(ctx context.Context, log eventstore.Store, after eventstore.Position, size int) iter.Seq2[[]Event, error] {
+// The sequence ends after the first error. The pages are the receiver's to keep, or to
+// give back as spare ones.
+func pages(ctx context.Context, log eventstore.Store, after eventstore.Position, size int, spare <-chan []Event) iter.Seq2[[]Event, error] {
 	return func(yield func([]Event, error) bool) {
 		var page []Event
 		for record, err := range log.ReadAll(ctx, after) {
@@ -101,7 +103,11 @@ func pages(ctx context.Context, log eventstore.Store, after eventstore.Position,
 				if !yield(page, nil) {
 					return
 				}
-				page = make([]Event, 0, size)
+				select {
+				case page = <-spare:
+				default:
+					page = make([]Event, 0, size)
+				}
 			}
 		}
 		if len(page) > 0 {

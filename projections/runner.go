@@ -62,7 +62,7 @@ func (v *Views) pass(ctx context.Context) error {
 // follow applies the log after a position, until its end, or until the rows turn out
 // to be somewhere else.
 func (v *Views) follow(ctx context.Context, after eventstore.Position) error {
-	for page, err := range pages(ctx, v.log, after, v.opts.PageSize) {
+	for page, err := range pages(ctx, v.log, after, v.opts.PageSize, nil) {
 		if err != nil {
 			return err
 		}

@@ -121,13 +121,17 @@ func (v *Views) fill(ctx context.Context, w *writer, from, to eventstore.Positio
 	}
 	w.filling = true
 	defer func() { w.filling = false }()
-	for page, err := range ahead(pages(ctx, v.log, from, v.opts.RebuildPageSize)) {
+	spare := make(chan []Event, 1)
+	for page, err := range ahead(pages(ctx, v.log, from, v.opts.RebuildPageSize, spare)) {
 		if err != nil {
 			return from, err
 		}
-		page = upTo(page, to)
-		if from, err = w.apply(ctx, page); err != nil {
+		if from, err = w.apply(ctx, upTo(page, to)); err != nil {
 			return from, err
+		}
+		select {
+		case spare <- page[:0]:
+		default:
 		}
 		if progress != nil {
 			progress(from, to)
@@ -144,7 +148,7 @@ func (v *Views) fillHere(ctx context.Context, w *writer, from, to eventstore.Pos
 	if from >= to {
 		return nil
 	}
-	for page, err := range pages(ctx, v.log, from, v.opts.RebuildPageSize) {
+	for page, err := range pages(ctx, v.log, from, v.opts.RebuildPageSize, nil) {
 		if err != nil {
 			return err
 		}

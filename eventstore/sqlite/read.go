@@ -110,19 +110,26 @@ func (db *DB) read(ctx context.Context, start uint64, o order) iter.Seq2[eventst
 }
 
 // pages yields a short page, and if there is more, full ones, each of which is read
-// while the one before it is looked at. The last one ends the log, or has an error.
+// while the one before it is looked at, and used again after that. The last one ends
+// the log, or has an error.
 func (db *DB) pages(ctx context.Context, o order, after uint64) iter.Seq[page] {
 	return func(yield func(page) bool) {
-		p := db.readPage(ctx, o, after, firstPage)
+		p := db.readPage(ctx, o, after, make([]eventstore.Record, 0, firstPage))
 		if !yield(p) || p.last || p.err != nil {
 			return
 		}
-		ahead, stop := make(chan page, 1), make(chan struct{})
+		ahead, spare, stop := make(chan page, 1), make(chan []eventstore.Record, 1), make(chan struct{})
 		go func() {
 			defer close(ahead)
 			for !p.last && p.err == nil {
 				after += uint64(len(p.records))
-				p = db.readPage(ctx, o, after, fullPage)
+				var records []eventstore.Record
+				select {
+				case records = <-spare:
+				default:
+					records = make([]eventstore.Record, 0, fullPage)
+				}
+				p = db.readPage(ctx, o, after, records)
 				select {
 				case ahead <- p:
 				case <-stop:
@@ -139,12 +146,17 @@ func (db *DB) pages(ctx context.Context, o order, after uint64) iter.Seq[page] {
 			if !yield(p) {
 				return
 			}
+			select {
+			case spare <- p.records[:0]:
+			default:
+			}
 		}
 	}
 }
 
-// readPage reads up to limit records after a place and checks their checksums.
-func (db *DB) readPage(ctx context.Context, o order, after uint64, limit int) (p page) {
+// readPage reads records after a place, as many as there is room for, and checks their
+// checksums.
+func (db *DB) readPage(ctx context.Context, o order, after uint64, room []eventstore.Record) (p page) {
 	if err := ctx.Err(); err != nil {
 		return page{err: err}
 	}
@@ -153,8 +165,9 @@ func (db *DB) readPage(ctx context.Context, o order, after uint64, limit int) (p
 		return page{err: err}
 	}
 	defer leave()
-	args := append(slices.Clone(o.args), int64(min(after, math.MaxInt64)), int64(limit))
-	if err := db.withReader(ctx, func(c conn) error { return p.fill(c, o.query, args, limit) }); err != nil {
+	args := append(slices.Clone(o.args), int64(min(after, math.MaxInt64)), int64(cap(room)))
+	p.records = room
+	if err := db.withReader(ctx, func(c conn) error { return p.fill(c, o.query, args) }); err != nil {
 		p.err = db.readError(err)
 	}
 	return p
@@ -184,7 +197,7 @@ func (db *DB) withReader(ctx context.Context, read func(conn) error) error {
 }
 
 // fill runs the query and keeps its records, until the page is full or an error.
-func (p *page) fill(c conn, query string, args []driver.Value, limit int) (err error) {
+func (p *page) fill(c conn, query string, args []driver.Value) (err error) {
 	s, err := c.prepare(query) // the connection remembers it
 	if err != nil {
 		return err
@@ -200,8 +213,7 @@ func (p *page) fill(c conn, query string, args []driver.Value, limit int) (err e
 		h    hasher
 		size int
 	)
-	p.records = make([]eventstore.Record, 0, min(limit, fullPage))
-	for len(p.records) < limit && size < maxPageBytes {
+	for len(p.records) < cap(p.records) && size < maxPageBytes {
 		err := rows.Next(row[:])
 		if errors.Is(err, io.EOF) {
 			p.last = true

@@ -455,7 +455,7 @@ func TestPagesAreBoundedInBytes(t *testing.T) {
 	}
 	_, err := db.Append(t.Context(), commits...)
 	require.NoError(t, err)
-	p := db.readPage(t.Context(), order{query: selectAll}, 0, 100)
+	p := db.readPage(t.Context(), order{query: selectAll}, 0, make([]eventstore.Record, 0, 100))
 	require.NoError(t, p.err)
 	require.Less(t, len(p.records), 12)
 	require.False(t, p.last)

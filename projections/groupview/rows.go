@@ -84,10 +84,10 @@ func (r *rows) forget() {
 // flush writes every changed row once, in the order of the tables: rows that follow
 // one another go to the same page.
 func (r *rows) flush() error {
-	slices.SortFunc(r.changed.users, func(a, b *user) int { return cmp.Compare(a.uid, b.uid) })
-	slices.SortFunc(r.changed.groups, func(a, b *group) int { return cmp.Compare(a.gid, b.gid) })
-	slices.SortFunc(r.changed.members, (*member).compare)
-	slices.SortFunc(r.changed.applications, (*application).compare)
+	order(r.changed.users, func(u *user) int64 { return u.uid })
+	order(r.changed.groups, func(g *group) int64 { return g.gid })
+	order(r.changed.members, func(m *member) int64 { return m.gid<<32 | int64(m.seq) })
+	order(r.changed.applications, func(a *application) int64 { return a.group.gid<<32 | int64(a.n) })
 	users := r.tx.Insert("users (uid, id, live_groups, read_position, read_at)", 5)
 	for _, u := range r.changed.users {
 		if err := u.write(r.tx, users); err != nil {
@@ -118,6 +118,22 @@ func (r *rows) flush() error {
 	c.users, c.groups = emptied(c.users), emptied(c.groups)
 	c.members, c.applications = emptied(c.members), emptied(c.applications)
 	return nil
+}
+
+// order sorts rows by their keys, each of which is looked at once.
+func order[T any](rows []*T, key func(*T) int64) {
+	type keyed struct {
+		key int64
+		row *T
+	}
+	keys := make([]keyed, len(rows))
+	for i, row := range rows {
+		keys[i] = keyed{key(row), row}
+	}
+	slices.SortFunc(keys, func(a, b keyed) int { return cmp.Compare(a.key, b.key) })
+	for i := range keys {
+		rows[i] = keys[i].row
+	}
 }
 
 // user is a row of users.

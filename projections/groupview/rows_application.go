@@ -60,9 +60,11 @@ func (r *rows) submit(g *group, f domain.ApplicationSubmitted, e *event) error {
 	if err != nil {
 		return err
 	}
-	candidate, err := r.user(f.UserID)
-	if err != nil {
-		return err
+	candidate := from
+	if f.UserID != f.From {
+		if candidate, err = r.user(f.UserID); err != nil {
+			return err
+		}
 	}
 	a := &application{
 		group: g, n: n, kind: f.Kind, from: from.uid, candidate: candidate.uid,
@@ -217,11 +219,6 @@ func (r *rows) touchApplication(a *application) {
 		a.changed = true
 		r.changed.applications = append(r.changed.applications, a)
 	}
-}
-
-// compare is the order of the table.
-func (a *application) compare(other *application) int {
-	return cmp.Or(cmp.Compare(a.group.gid, other.group.gid), cmp.Compare(a.n, other.n))
 }
 
 func (a *application) write(tx *projections.Tx, rows *projections.Insert) error {

@@ -1,7 +1,6 @@
 package groupview
 
 import (
-	"cmp"
 	"database/sql"
 	"errors"
 	"time"
@@ -215,11 +214,6 @@ func (r *rows) dissolveStored(g *group, e *event) error {
 	g.clear()
 	r.groups[g.id] = g
 	return nil
-}
-
-// compare is the order of the table.
-func (m *member) compare(other *member) int {
-	return cmp.Or(cmp.Compare(m.gid, other.gid), cmp.Compare(m.seq, other.seq))
 }
 
 func (m *member) write(tx *projections.Tx, rows *projections.Insert) error {

@@ -36,6 +36,16 @@ type teller struct {
 	index  int
 }
 
+// sendIf sends where the policy has it on. Where it does not, the place is left out,
+// so that the IDs of the others do not depend on the policy.
+func (t *teller) sendIf(on bool, kind Kind, to Audience, n Notification) {
+	if !on {
+		t.index++
+		return
+	}
+	t.send(kind, to, n)
+}
+
 func (t *teller) send(kind Kind, to Audience, n Notification) {
 	n.ID, n.Kind, n.index = notificationID(t.event.Position, t.index), kind, t.index
 	n.GroupID, n.Incarnation = t.group.ID(), t.group.Incarnation()
@@ -94,9 +104,7 @@ func (t *teller) happening(fact domain.Event) {
 	case domain.MemberUnmuted:
 		t.muted(fact.UserID)
 	case domain.GroupMuted:
-		if t.policy.AnnounceModeration {
-			t.send(OnAllMembersMuted, everyone(t.group), Notification{By: t.by(), Muted: &fact.Muted})
-		}
+		t.sendIf(t.policy.AnnounceModeration, OnAllMembersMuted, everyone(t.group), Notification{By: t.by(), Muted: &fact.Muted})
 	case domain.GroupProfileChanged:
 		t.changed(changesOf(fact))
 	case domain.AttributesChanged:
@@ -129,49 +137,35 @@ func (t *teller) created(fact domain.GroupCreated) {
 }
 
 func (t *teller) entered(userID string) {
-	if t.policy.AnnounceMembership {
-		t.send(OnMemberEnter, everyone(t.group), Notification{Members: t.members(userID)})
-	}
+	t.sendIf(t.policy.AnnounceMembership, OnMemberEnter, everyone(t.group), Notification{Members: t.members(userID)})
 }
 
 func (t *teller) invited(by *domain.Actor, userIDs []string) {
-	if t.policy.AnnounceMembership {
-		t.send(OnMemberInvited, everyone(t.group), Notification{By: by, Members: t.members(userIDs...)})
-	}
+	t.sendIf(t.policy.AnnounceMembership, OnMemberInvited, everyone(t.group), Notification{By: by, Members: t.members(userIDs...)})
 }
 
 func (t *teller) left(userID string) {
-	if t.policy.AnnounceMembership {
-		t.send(OnMemberLeave, everyone(t.group), Notification{Members: t.members(userID)})
-	}
+	t.sendIf(t.policy.AnnounceMembership, OnMemberLeave, everyone(t.group), Notification{Members: t.members(userID)})
 	t.send(OnQuitFromGroup, just(userID), Notification{})
 }
 
 // kicked tells all who remain, and the kicked.
 func (t *teller) kicked(fact domain.MembersKicked) {
-	if !t.policy.AnnounceMembership {
-		return
-	}
 	to := everyone(t.group)
 	to.plus = fact.UserIDs
-	t.send(OnMemberKicked, to, Notification{By: t.by(), Members: t.members(fact.UserIDs...), Reason: fact.Reason})
+	t.sendIf(t.policy.AnnounceMembership, OnMemberKicked, to, Notification{By: t.by(), Members: t.members(fact.UserIDs...), Reason: fact.Reason})
 }
 
 func (t *teller) ranked(fact domain.MemberRoleChanged) {
-	if !t.policy.AnnounceModeration {
-		return
-	}
 	kind := OnRevokeAdministrator
 	if fact.Role == domain.Admin {
 		kind = OnGrantAdministrator
 	}
-	t.send(kind, everyone(t.group), Notification{By: t.by(), Members: t.members(fact.UserID)})
+	t.sendIf(t.policy.AnnounceModeration, kind, everyone(t.group), Notification{By: t.by(), Members: t.members(fact.UserID)})
 }
 
 func (t *teller) muted(userID string) {
-	if t.policy.AnnounceModeration {
-		t.send(OnMemberInfoChanged, everyone(t.group), Notification{By: t.by(), Members: t.members(userID)})
-	}
+	t.sendIf(t.policy.AnnounceModeration, OnMemberInfoChanged, everyone(t.group), Notification{By: t.by(), Members: t.members(userID)})
 }
 
 func (t *teller) changed(changes []Change) {
@@ -221,10 +215,7 @@ func (t *teller) accepted(fact domain.ApplicationAccepted) {
 // processed tells who asked. An inviter who has left the group since gets nothing
 // more of it.
 func (t *teller) processed(applicationID string, kind domain.ApplicationKind, from string, agreed bool, reason string) {
-	if kind != domain.JoinRequest && !t.group.IsMember(from) {
-		return
-	}
-	t.send(OnApplicationProcessed, just(from), Notification{By: t.by(), Application: applicationID, Agreed: &agreed, Reason: reason})
+	t.sendIf(kind == domain.JoinRequest || t.group.IsMember(from), OnApplicationProcessed, just(from), Notification{By: t.by(), Application: applicationID, Agreed: &agreed, Reason: reason})
 }
 
 func (t *teller) custom(fact domain.NotificationSent) {

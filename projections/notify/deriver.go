@@ -47,7 +47,8 @@ func (d *deriver) step(ctx context.Context, record eventstore.Record, tell func(
 	d.weight += g.Count() - before
 	if d.weight > deriverMembers {
 		clear(d.groups)
-		d.weight = 0
+		d.groups[groupID] = g // what is in use stays, whatever it weighs
+		d.weight = g.Count()
 	}
 	return nil
 }

@@ -84,14 +84,14 @@ func (h *Hub) Add(userID string, l Listener, after eventstore.Position) (remove 
 			return func() { h.remove(s) }
 		}
 	}
-	if h.err != nil || h.ctx.Err() != nil {
+	if h.ctx.Err() != nil { // closed
 		return func() {}
 	}
 	s := newSubscription(h, userID, l, after)
 	if after < h.position {
 		// What lies between has been offered to the others already.
 		s.mu.Lock()
-		s.lagging = true
+		s.lagging, s.replayed = true, after
 		s.wake.Broadcast()
 		s.mu.Unlock()
 	}
@@ -117,24 +117,44 @@ func (h *Hub) remove(s *subscription) {
 	s.remove()
 }
 
-// run follows the log until the hub is closed or the log cannot be read.
+// A log that cannot be read is tried again after a while, which grows.
+const (
+	firstWait = 50 * time.Millisecond
+	lastWait  = 10 * time.Second
+)
+
+// pause waits, unless the hub is closed meanwhile, and returns how long to wait next.
+func (h *Hub) pause(wait time.Duration) time.Duration {
+	timer := time.NewTimer(wait)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-h.ctx.Done():
+	}
+	return min(2*wait, lastWait)
+}
+
+// run follows the log until the hub is closed. What cannot be read is tried again:
+// position moves only past what has been offered.
 func (h *Hub) run() {
 	defer close(h.done)
 	d := newDeriver(h.log, h.policies)
 	ticker := time.NewTicker(h.poll)
 	defer ticker.Stop()
-	for {
+	for wait := firstWait; h.ctx.Err() == nil; {
 		changed := h.log.Changed()
-		if err := h.follow(d); err != nil {
-			h.failed(err)
-			return
+		err := h.follow(d)
+		h.failed(err)
+		if err != nil {
+			d, wait = newDeriver(h.log, h.policies), h.pause(wait)
+			continue
 		}
+		wait = firstWait
 		select {
 		case <-changed:
 		case <-ticker.C:
 		case <-h.kick:
 		case <-h.ctx.Done():
-			return
 		}
 	}
 }
@@ -227,27 +247,38 @@ func (h *Hub) rejoin(s *subscription, reached eventstore.Position) bool {
 	return true
 }
 
-// failed stops the hub: it cannot tell what it cannot read.
+// failed notes why listeners are not told at the moment, or that they are.
 func (h *Hub) failed(err error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if h.ctx.Err() != nil || h.err != nil {
+	switch {
+	case h.ctx.Err() != nil:
 		return
+	case err == nil:
+		h.err = nil
+		return
+	case h.err == nil:
+		h.logger.Error("listeners are not told until the log can be read again", "position", h.position, "error", err)
 	}
-	h.err = fmt.Errorf("listeners are not told any more: %w", err)
-	h.logger.Error("listeners are not told any more", "error", err)
+	h.err = fmt.Errorf("listeners are not told at the moment: %w", err)
 	h.moved.Broadcast()
 }
 
-// Err is why listeners are not told any more; nil while they are.
+// Err is why listeners are not told at the moment; nil while they are. The hub keeps
+// trying.
 func (h *Hub) Err() error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	return h.err
 }
 
+// errHubClosed is the answer of WaitFor when there is nobody left to tell.
+var errHubClosed = errors.New("the listeners have been removed: the engine is closed")
+
 // WaitFor returns when every listener has been told everything up to a position of
-// the log, or with the context's or the hub's error.
+// the log, or with the context's error. While the log cannot be read it returns that
+// error, when what could be read has been told. Called by a listener, it waits for
+// the others.
 func (h *Hub) WaitFor(ctx context.Context, position eventstore.Position) error {
 	stop := context.AfterFunc(ctx, func() {
 		h.mu.Lock()
@@ -260,20 +291,27 @@ func (h *Hub) WaitFor(ctx context.Context, position eventstore.Position) error {
 		h.moved.Wait()
 	}
 	err := errors.Join(h.err, context.Cause(ctx))
+	if h.position < position && err == nil {
+		err = errHubClosed
+	}
+	position = min(position, h.position)
 	var all []*subscription
 	for _, subscriptions := range h.users {
 		all = append(all, subscriptions...)
 	}
 	h.mu.Unlock()
-	for i := 0; err == nil && i < len(all); i++ {
-		err = all[i].drain(ctx)
+	for _, s := range all {
+		if failure := s.drain(ctx, position); failure != nil {
+			return failure
+		}
 	}
 	return err
 }
 
-// Close stops telling. What has not been told is not told by this hub any more;
-// use WaitFor first to have it told. A listener that is being called is waited for.
-func (h *Hub) Close() error {
+// Close stops telling. What has not been told is not told by this hub any more; use
+// WaitFor first to have it told. Listeners that are being called are waited for until
+// the context ends; the error names the users of those that have not returned by then.
+func (h *Hub) Close(ctx context.Context) error {
 	h.cancel()
 	<-h.done
 	h.mu.Lock()
@@ -284,11 +322,20 @@ func (h *Hub) Close() error {
 	h.users, h.listeners = map[string][]*subscription{}, 0
 	h.moved.Broadcast()
 	h.mu.Unlock()
+	var stuck []error
 	for _, s := range all {
-		s.remove()
-		if goroutineID() != s.caller {
-			<-s.finished
+		if s.end() {
+			continue
+		}
+		select {
+		case <-s.finished:
+		case <-ctx.Done():
+			select {
+			case <-s.finished:
+			default:
+				stuck = append(stuck, fmt.Errorf("a listener of %q has not returned", s.user))
+			}
 		}
 	}
-	return nil
+	return errors.Join(stuck...)
 }

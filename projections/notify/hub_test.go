@@ -8,6 +8,7 @@ import (
 	"iter"
 	"log/slog"
 	"path/filepath"
+	"runtime"
 	"sync"
 	"testing"
 
@@ -17,6 +18,7 @@ import (
 	"github.com/grouplog/grouplog/commands"
 	"github.com/grouplog/grouplog/domain"
 	"github.com/grouplog/grouplog/eventstore"
+	"github.com/grouplog/grouplog/eventstore/eventstoretest"
 	"github.com/grouplog/grouplog/eventstore/memory"
 	"github.com/grouplog/grouplog/eventstore/sqlite"
 	"github.com/grouplog/grouplog/projections/notify"
@@ -44,7 +46,7 @@ func newStage(t *testing.T, log eventstore.Store, opts notify.Options) *stage {
 	require.NoError(t, err)
 	s := &stage{t, log, handler, hub}
 	t.Cleanup(func() {
-		require.NoError(t, hub.Close())
+		require.NoError(t, hub.Close(context.Background()))
 		require.NoError(t, handler.Close())
 	})
 	return s
@@ -134,7 +136,7 @@ func derived(t *testing.T, log eventstore.Store, user string, after eventstore.P
 	head, err := log.Head(t.Context())
 	require.NoError(t, err)
 	require.NoError(t, hub.WaitFor(t.Context(), head))
-	require.NoError(t, hub.Close())
+	require.NoError(t, hub.Close(context.Background()))
 	return ear.all()
 }
 
@@ -348,4 +350,95 @@ func TestWaitForHonoursItsContext(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	require.ErrorIs(t, s.hub.WaitFor(ctx, 1), context.Canceled)
+}
+
+// A read that fails is done again.
+func TestTellingGoesOnAfterAFailure(t *testing.T) {
+	var logged bytes.Buffer
+	faulty := eventstoretest.Faulty(memory.New())
+	s := newStage(t, faulty, notify.Options{Logger: slog.New(slog.NewTextHandler(&logged, nil))})
+	s.do("alice", commands.CreateGroup{GroupType: domain.Meeting, GroupID: "standup", Name: "Stand-up"})
+	faulty.FailRead(1, 0, eventstore.ErrBusy)
+	ear := newEar()
+	s.hub.Add("alice", ear.listener(), 0)
+	s.churn(1)
+	ear.wait(3)
+	require.Equal(t, derived(t, s.log, "alice", 0), ear.all())
+	require.Contains(t, logged.String(), "locked")
+}
+
+func TestListenerThatEndsItsGoroutine(t *testing.T) {
+	var logged bytes.Buffer
+	s := newStage(t, memory.New(), notify.Options{Logger: slog.New(slog.NewTextHandler(&logged, nil))})
+	s.hub.Add("alice", notify.Listener{OnAny: func(notify.Notification) { runtime.Goexit() }}, 0)
+	s.do("alice", commands.CreateGroup{GroupType: domain.Meeting, GroupID: "standup", Name: "Stand-up"})
+	s.churn(1)
+	s.settle()
+	require.Contains(t, logged.String(), "ended its goroutine")
+}
+
+// Waiting is for what has happened, not for what goes on happening.
+func TestWaitForDoesNotWaitForWhatFollows(t *testing.T) {
+	s := newStage(t, memory.New(), notify.Options{})
+	s.do("alice", commands.CreateGroup{GroupType: domain.Meeting, GroupID: "standup", Name: "Stand-up"})
+	first, held := make(chan struct{}), make(chan struct{})
+	calls := 0
+	s.hub.Add("alice", notify.Listener{OnAny: func(notify.Notification) {
+		if calls++; calls == 2 {
+			close(first)
+			<-held
+		}
+	}}, s.handler.Position())
+	s.do("bob", commands.RequestJoin{GroupID: "standup"})
+	position := s.handler.Position()
+	s.do("bob", commands.Quit{GroupID: "standup"})
+	<-first
+	require.NoError(t, s.hub.WaitFor(t.Context(), position), "the second call does not return")
+	close(held)
+}
+
+func TestListenerMayWaitForTheOthers(t *testing.T) {
+	s := newStage(t, memory.New(), notify.Options{})
+	waited := make(chan error, 1)
+	s.hub.Add("alice", notify.Listener{OnGroupCreated: func(n notify.Notification) { waited <- s.hub.WaitFor(context.Background(), n.Position) }}, 0)
+	s.do("alice", commands.CreateGroup{GroupType: domain.Meeting, GroupID: "standup", Name: "Stand-up"})
+	require.NoError(t, <-waited)
+}
+
+func TestCloseDoesNotWaitForEver(t *testing.T) {
+	hub, err := notify.NewHub(t.Context(), memory.New(), domain.Classic(), notify.Options{})
+	require.NoError(t, err)
+	require.NoError(t, hub.Close(t.Context()))
+	require.ErrorContains(t, hub.WaitFor(t.Context(), 1), "closed")
+
+	s := newStage(t, memory.New(), notify.Options{})
+	entered, held := make(chan struct{}), make(chan struct{})
+	s.hub.Add("alice", notify.Listener{OnAny: func(notify.Notification) {
+		close(entered)
+		<-held
+	}}, 0)
+	s.do("alice", commands.CreateGroup{GroupType: domain.Meeting, GroupID: "standup", Name: "Stand-up"})
+	<-entered
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	require.ErrorContains(t, s.hub.Close(ctx), `"alice"`)
+	close(held)
+}
+
+// The IDs of what is sent do not depend on what a policy switches off.
+func TestIDsDoNotDependOnThePolicy(t *testing.T) {
+	loud, quiet := domain.Classic(), domain.Classic()
+	meeting := quiet[domain.Public]
+	meeting.AnnounceMembership = false
+	quiet[domain.Public] = meeting
+	ids := map[string]bool{}
+	for _, policies := range []domain.Policies{loud, quiet} {
+		s := newScene(t, policies, domain.Public)
+		for _, n := range s.happens("m", domain.MemberLeft{UserID: "m"}) {
+			if n.Kind == notify.OnQuitFromGroup {
+				ids[n.ID] = true
+			}
+		}
+	}
+	require.Len(t, ids, 1)
 }

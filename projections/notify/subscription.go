@@ -29,9 +29,10 @@ type subscription struct {
 	lagging  bool                // the backlog is full: what comes next is in the log alone
 	queued   eventstore.Position // place of the last notification that was queued …
 	index    int                 // … and its place among those of its event
+	replayed eventstore.Position // while lagging: told from the log up to here
 	removed  bool
-	calling  bool
-	caller   string // the goroutine that calls the listener
+	calling  eventstore.Position // of the notification that the listener is being told; 0: none
+	caller   string              // the goroutine that calls the listener
 	finished chan struct{}
 }
 
@@ -64,8 +65,9 @@ func (s *subscription) offer(n Notification) {
 func (s *subscription) run() {
 	defer close(s.finished)
 	s.mu.Lock()
-	s.caller = goroutineID()
 	defer s.mu.Unlock()
+	s.caller = goroutineID()
+	defer s.gone()
 	for {
 		for len(s.waiting) == 0 && !s.lagging && !s.removed {
 			s.wake.Wait()
@@ -79,21 +81,31 @@ func (s *subscription) run() {
 			s.waiting = s.waiting[1:]
 			s.call(n)
 		default:
-			s.mu.Unlock()
 			s.catchUp()
-			s.mu.Lock()
 		}
 	}
 }
 
+// gone notes that the goroutine ends, which it does unasked where a listener ends it:
+// runtime.Goexit, or FailNow of a test. The caller holds mu.
+func (s *subscription) gone() {
+	if !s.removed {
+		s.hub.logger.Error("a group listener has ended its goroutine and is not called any more", "user", s.user)
+	}
+	s.removed, s.waiting = true, nil
+	s.wake.Broadcast()
+}
+
 // call calls the listener, with mu held before and after and not meanwhile.
 func (s *subscription) call(n Notification) {
-	s.calling = true
+	s.calling = n.Position
 	s.mu.Unlock()
+	defer func() {
+		s.mu.Lock()
+		s.calling = 0
+		s.wake.Broadcast()
+	}()
 	s.invoke(n)
-	s.mu.Lock()
-	s.calling = false
-	s.wake.Broadcast()
 }
 
 // invoke keeps a listener that panics from taking the engine with it. The panic is
@@ -114,34 +126,38 @@ func (s *subscription) invoke(n Notification) {
 }
 
 // catchUp tells the listener from the log what the backlog had no room for, until
-// it is where the hub is.
+// it is where the hub is. A log that cannot be read is tried again. The caller holds
+// mu, which is not held while the log is read.
 func (s *subscription) catchUp() {
+	s.mu.Unlock()
+	defer s.mu.Lock()
 	d := newDeriver(s.hub.log, s.hub.policies)
 	after := s.queued
 	if after > s.from {
 		after-- // some notifications of that event may be missing
 	}
-	for {
+	for wait := firstWait; ; {
 		reached, err := s.replay(d, after)
-		if err != nil {
-			s.hub.failed(err)
-			s.mu.Lock()
-			s.removed, s.waiting = true, nil
-			s.wake.Broadcast()
-			s.mu.Unlock()
-			return
-		}
 		after = reached
-		if s.hub.rejoin(s, reached) {
+		switch {
+		case s.isRemoved():
 			return
-		}
-		s.mu.Lock()
-		removed := s.removed
-		s.mu.Unlock()
-		if removed {
-			return
+		case err == nil:
+			if s.hub.rejoin(s, reached) {
+				return
+			}
+			wait = firstWait
+		default:
+			s.hub.logger.Warn("a group listener that is behind cannot be told from the log: trying again", "user", s.user, "error", err)
+			d, wait = newDeriver(s.hub.log, s.hub.policies), s.hub.pause(wait)
 		}
 	}
+}
+
+func (s *subscription) isRemoved() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.removed
 }
 
 // replay derives and tells what follows a position, and says how far it came.
@@ -159,42 +175,61 @@ func (s *subscription) replay(d *deriver, after eventstore.Position) (eventstore
 		if err != nil {
 			return after, err
 		}
-		for _, n := range mine {
-			s.mu.Lock()
-			if s.removed {
-				s.mu.Unlock()
-				return after, nil
-			}
-			if n.after(s.queued, s.index) {
-				s.queued, s.index = n.Position, n.index
-				s.call(n)
-			}
-			s.mu.Unlock()
+		if !s.tell(mine, record.Position) {
+			return after, nil
 		}
 		after = record.Position
 	}
 	return after, nil
 }
 
-// remove ends the subscription. When it returns, the listener is not being called
-// and will not be again; called by the listener itself, it returns at once and the
-// listener's call is the last.
-func (s *subscription) remove() {
+// tell calls the listener with the notifications of one event, and reports whether it
+// is still there.
+func (s *subscription) tell(mine []Notification, position eventstore.Position) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, n := range mine {
+		if s.removed {
+			return false
+		}
+		if n.after(s.queued, s.index) {
+			s.queued, s.index = n.Position, n.index
+			s.call(n)
+		}
+	}
+	s.replayed = position
+	s.wake.Broadcast()
+	return !s.removed
+}
+
+// end ends the subscription without waiting, and reports whether the listener itself
+// has asked for that.
+func (s *subscription) end() (own bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.removed, s.waiting = true, nil
 	s.wake.Broadcast()
-	if goroutineID() == s.caller {
+	return goroutineID() == s.caller
+}
+
+// remove ends the subscription. When it returns, the listener is not being called
+// and will not be again; called by the listener itself, it returns at once and the
+// listener's call is the last.
+func (s *subscription) remove() {
+	if s.end() {
 		return
 	}
-	for s.calling {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for s.calling != 0 {
 		s.wake.Wait()
 	}
 }
 
-// drain waits until everything offered so far has been told, the subscription is
-// removed, or the context ends.
-func (s *subscription) drain(ctx context.Context) error {
+// drain waits until the listener has been told everything up to a position, the
+// subscription is removed, or the context ends. It does not wait for itself where the
+// listener calls it.
+func (s *subscription) drain(ctx context.Context, position eventstore.Position) error {
 	stop := context.AfterFunc(ctx, func() {
 		s.mu.Lock()
 		defer s.mu.Unlock()
@@ -203,13 +238,24 @@ func (s *subscription) drain(ctx context.Context) error {
 	defer stop()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for (len(s.waiting) > 0 || s.lagging || s.calling) && !s.removed {
+	if goroutineID() == s.caller {
+		return nil
+	}
+	for s.owes(position) && !s.removed {
 		if err := context.Cause(ctx); err != nil {
 			return err
 		}
 		s.wake.Wait()
 	}
 	return nil
+}
+
+// owes reports whether something up to a position has not been told. The caller
+// holds mu.
+func (s *subscription) owes(position eventstore.Position) bool {
+	return s.calling != 0 && s.calling <= position ||
+		len(s.waiting) > 0 && s.waiting[0].Position <= position ||
+		s.lagging && s.replayed < position
 }
 
 // goroutineID identifies the running goroutine, so that a listener can remove
