@@ -143,7 +143,11 @@ func (e *Engine) AsAppAdmin(userID string) *User {
 // current waits until the read models show every write that a caller of this
 // engine has been told of.
 func (e *Engine) current(ctx context.Context) error {
-	return e.views.WaitFor(ctx, e.handler.Position())
+	err := e.views.WaitFor(ctx, e.handler.Position())
+	if errors.Is(err, projections.ErrClosed) {
+		return ErrClosed
+	}
+	return err
 }
 
 // after is a sequence that begins once the read models are current.
@@ -240,7 +244,12 @@ func (e *Engine) GroupApplications(ctx context.Context, groupID string, filter g
 // AddGroupListener has the listener called for everything that the user is told
 // from now on. See package notify for what is promised, and Listener.
 func (e *Engine) AddGroupListener(userID string, l Listener) (remove func()) {
-	return e.hub.Add(userID, l, e.handler.Position())
+	now := e.handler.Position()
+	// Other processes may have written since this engine's last command.
+	if head, err := e.log.Head(context.Background()); err == nil {
+		now = max(now, head)
+	}
+	return e.hub.Add(userID, l, now)
 }
 
 // WaitForListeners returns when every listener in this process has been told what
@@ -285,8 +294,13 @@ func (e *Engine) Rebuild(ctx context.Context, progress func(done, total eventsto
 
 // Close answers the commands that are queued, waits up to Options.CloseTimeout for
 // live listeners to be told what has happened, and closes the files. Its error
-// says if a listener was not told everything. Calling it again does nothing.
+// says if a listener was not told everything. Calling it again does nothing. Called by
+// a listener, it returns at once, and the engine closes when the listener has returned.
 func (e *Engine) Close() error {
+	if e.hub != nil && e.hub.Calling() {
+		go e.closeOnce.Do(func() { e.closeErr = e.close() })
+		return nil
+	}
 	e.closeOnce.Do(func() { e.closeErr = e.close() })
 	return e.closeErr
 }
@@ -297,7 +311,7 @@ func (e *Engine) close() error {
 		failures = append(failures, e.handler.Close())
 	}
 	if e.hub != nil {
-		failures = append(failures, e.farewell(), e.hub.Close())
+		failures = append(failures, e.farewell())
 	}
 	if e.views != nil {
 		failures = append(failures, e.views.Close())
@@ -308,13 +322,14 @@ func (e *Engine) close() error {
 	return errors.Join(failures...)
 }
 
-// farewell has the listeners told what has happened.
+// farewell has the listeners told what has happened, and stops telling.
 func (e *Engine) farewell() error {
-	if e.handler == nil {
-		return nil
-	}
 	ctx, cancel := context.WithTimeoutCause(context.Background(), e.options.CloseTimeout,
 		fmt.Errorf("close: listeners were not told everything within %s; they will not be by this engine", e.options.CloseTimeout))
 	defer cancel()
-	return e.hub.WaitFor(ctx, e.handler.Position())
+	var told error
+	if e.handler != nil {
+		told = e.hub.WaitFor(ctx, e.handler.Position())
+	}
+	return errors.Join(told, e.hub.Close(ctx))
 }

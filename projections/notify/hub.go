@@ -308,6 +308,24 @@ func (h *Hub) WaitFor(ctx context.Context, position eventstore.Position) error {
 	return err
 }
 
+// Calling reports whether it is called by a listener, which is then being told.
+func (h *Hub) Calling() bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	me := goroutineID()
+	for _, subscriptions := range h.users {
+		for _, s := range subscriptions {
+			s.mu.Lock()
+			mine := s.caller == me
+			s.mu.Unlock()
+			if mine {
+				return true
+			}
+		}
+	}
+	return false
+}
+
 // Close stops telling. What has not been told is not told by this hub any more; use
 // WaitFor first to have it told. Listeners that are being called are waited for until
 // the context ends; the error names the users of those that have not returned by then.
