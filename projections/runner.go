@@ -8,21 +8,30 @@ import (
 	"github.com/grouplog/grouplog/eventstore"
 )
 
-// run follows the log until it is told to stop. After a failure it waits for a
-// rebuild to set things right.
+// After a failure the runner tries again, at first soon and then less and less often.
+const (
+	firstWait = 50 * time.Millisecond
+	lastWait  = 10 * time.Second
+)
+
+// run follows the log until it is told to stop. While that fails, whoever waits for
+// rows is told why, and it is tried again: most of what can fail passes, such as a
+// full disk, and what does not costs little. A rebuild may set things right, too.
 func (v *Views) run(ctx context.Context) {
 	defer close(v.done)
 	poll := time.NewTicker(v.opts.Poll)
 	defer poll.Stop()
-	for {
+	for wait := firstWait; ; {
 		changed := v.log.Changed() // before reading, so that no append falls between
 		err := v.pass(ctx)
 		if ctx.Err() != nil || errors.Is(err, ErrClosed) {
 			return
 		}
 		if err != nil && !isBusy(err) { // a log that is locked is asked again
-			if !errors.Is(err, eventstore.ErrClosed) { // a log that was closed first is no news
-				v.opts.Logger.ErrorContext(ctx, "views no longer follow the log",
+			known := v.Err()
+			// A log that was closed first is no news, nor is the same failure again.
+			if !errors.Is(err, eventstore.ErrClosed) && (known == nil || known.Error() != err.Error()) {
+				v.opts.Logger.ErrorContext(ctx, "views do not follow the log; trying again",
 					"views", v.place.String(), "position", v.Position(), "error", err)
 			}
 			v.fail(err)
@@ -30,9 +39,15 @@ func (v *Views) run(ctx context.Context) {
 			case <-ctx.Done():
 				return
 			case <-v.resume:
-				continue
+			case <-time.After(wait):
 			}
+			wait = min(2*wait, lastWait)
+			continue
 		}
+		if err == nil && v.Err() != nil {
+			v.fail(nil)
+		}
+		wait = firstWait
 		select {
 		case <-ctx.Done():
 			return
@@ -146,8 +161,8 @@ func (v *Views) Position() eventstore.Position {
 	return v.position
 }
 
-// Err is why the runner has stopped; nil while it runs. A successful Rebuild starts
-// it again.
+// Err is why rows do not follow the log at the moment; nil while they do. It is tried
+// again all the while.
 func (v *Views) Err() error {
 	v.mu.Lock()
 	defer v.mu.Unlock()
