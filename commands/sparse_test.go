@@ -3,6 +3,7 @@ package commands_test
 import (
 	"context"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
@@ -101,4 +102,22 @@ func requireRecords(t *rapid.T, want []eventstore.Record, log eventstore.Store) 
 		next++
 	}
 	require.Equal(t, len(want), next)
+}
+
+// A group of the first second of 1970 is as old as it is, known in part or whole.
+func TestGroupOfTheEpoch(t *testing.T) {
+	for _, members := range []int{1, 0} {
+		handler, _, views := sparseHandler(t, domain.Classic(), members, false)
+		operator := domain.Actor{UserID: "root", AppAdmin: true}
+		created, err := handler.Do(t.Context(), operator, commands.ImportGroup{
+			CreateGroup: commands.CreateGroup{GroupType: domain.Public, GroupID: "g", Name: "G"}, CreatedAt: time.Unix(0, 0),
+		})
+		require.NoError(t, err)
+		require.NoError(t, views.WaitFor(t.Context(), created.Position))
+		_, err = handler.Do(t.Context(), operator, commands.ImportGroup{CreateGroup: commands.CreateGroup{GroupType: domain.Public, GroupID: "other", Name: "O"}})
+		require.NoError(t, err)
+		_, err = handler.Do(t.Context(), operator, commands.ImportMember{GroupID: "g", UserID: "bob", JoinedAt: time.Unix(-1, 0)})
+		require.ErrorIs(t, err, domain.ErrInvalidArgument)
+		require.NoError(t, handler.Close())
+	}
 }

@@ -234,7 +234,7 @@ func scanApplication(row interface{ Scan(...any) error }, g *approved, viewer in
 		return Application{}, err
 	}
 	a.ApplicationID = domain.ApplicationID(g.id, g.incarnation, n)
-	a.SubmittedAt, a.At, a.HandledAt = clock(submittedAt), clock(at), clock(closedAt)
+	a.SubmittedAt, a.At, a.HandledAt = moment(submittedAt), moment(at), clock(closedAt)
 	switch {
 	case a.State == Pending:
 		a.HandleStatus = Unhandled

@@ -148,7 +148,7 @@ func scanGroup(row interface{ Scan(...any) error }, g *Group) (gid int64, err er
 		return 0, err
 	}
 	g.Status = status.String()
-	g.CreatedAt, g.EndedAt, g.LastEventAt = clock(createdAt), clock(endedAt), clock(eventAt)
+	g.CreatedAt, g.EndedAt, g.LastEventAt = moment(createdAt), clock(endedAt), moment(eventAt)
 	if g.Owner != "" {
 		g.Roles.Owner = 1
 	}

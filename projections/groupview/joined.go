@@ -103,7 +103,7 @@ func scanJoined(rows *sql.Rows, gid *int64, g *JoinedGroup) (topics bool, err er
 	var joinedAt, createdAt, eventAt int64
 	err = rows.Scan(gid, &g.GroupID, &g.Incarnation, &g.GroupType, &topics, &g.Name, &g.FaceURL, &g.Owner, &g.MemberCount, &g.AllMuted,
 		&g.Role, &joinedAt, &createdAt, &eventAt)
-	g.JoinedAt, g.CreatedAt, g.LastEventAt = clock(joinedAt), clock(createdAt), clock(eventAt)
+	g.JoinedAt, g.CreatedAt, g.LastEventAt = moment(joinedAt), moment(createdAt), moment(eventAt)
 	return topics, err
 }
 

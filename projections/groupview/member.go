@@ -126,7 +126,7 @@ func scanMember(row interface{ Scan(...any) error }, seq *int64, m *Member) erro
 	if err := row.Scan(seq, &m.UserID, &m.Role, &joinedAt, &m.NameCard, &custom, &mutedUntil); err != nil {
 		return err
 	}
-	m.JoinedAt, m.MutedUntil = clock(joinedAt), clock(mutedUntil)
+	m.JoinedAt, m.MutedUntil = moment(joinedAt), clock(mutedUntil)
 	var err error
 	m.Custom, err = object(custom)
 	return err

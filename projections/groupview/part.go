@@ -133,7 +133,7 @@ func (p *Part) open(query string, arguments ...any) ([]domain.Application, error
 			asked int64
 		)
 		err := rows.Scan(&n, &a.Kind, &a.From, &a.Candidate, &a.Message, &asked)
-		a.ID, a.At = domain.ApplicationID(p.groupID, p.incarnation, n), clock(asked)
+		a.ID, a.At = domain.ApplicationID(p.groupID, p.incarnation, n), moment(asked)
 		open = append(open, a)
 		return err
 	})

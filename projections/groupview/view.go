@@ -72,7 +72,10 @@ func micros(t time.Time) int64 {
 	return t.UnixMicro()
 }
 
-// clock is a stored time.
+// moment is a stored time of something that has happened.
+func moment(micros int64) time.Time { return time.UnixMicro(micros).UTC() }
+
+// clock is a stored time of something that need not happen; 0 is never.
 func clock(micros int64) time.Time {
 	if micros == 0 {
 		return time.Time{}
