@@ -423,6 +423,7 @@ var limitsInWords = map[string]string{
 	"Invite": "users in one invitation", "Initial": "initial members", "Kick": "users in one kick",
 	"InviteByAppAdmin": "users in one invitation by an app admin", "InitialByAppAdmin": "initial members of a group that an app admin creates",
 	"KickByAppAdmin": "users in one kick by an app admin", "CustomData": "bytes of a custom notification",
+	"Notify":  "users that one custom notification may list",
 	"TopicID": "bytes of a topic ID, the group's ID in it included", "GroupsPerUser": "groups that a user is in (0: no limit)",
 }
 

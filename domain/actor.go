@@ -7,5 +7,6 @@ type Actor struct {
 	AppAdmin bool   `json:"appAdmin,omitempty"`
 }
 
-// System is the actor of what nobody asked for, such as recycling idle groups.
+// System is the actor of what nobody asked for, such as recycling idle groups. Its
+// user ID is reserved: it is nobody's who acts without AppAdmin, and no member's.
 var System = Actor{UserID: "@system", AppAdmin: true}

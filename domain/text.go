@@ -11,6 +11,9 @@ import (
 // CheckUserID refuses a user ID that is not printable ASCII of 1 to the limit's
 // bytes (rules.md, section 2).
 func (l *Limits) CheckUserID(id string) *Refusal {
+	if id == System.UserID {
+		return Refuse(CodeInvalidUserID, fmt.Sprintf("the user ID %q is reserved for the system", id), "use another one")
+	}
 	if id == "" || len(id) > l.UserID || !printableASCII(id) {
 		return Refuse(CodeInvalidUserID,
 			fmt.Sprintf("a user ID is 1 to %d bytes of printable ASCII, and %s is not", l.UserID, quoted(id)),
