@@ -33,6 +33,7 @@ const (
 	firstPage    = 64      // records; most streams are short
 	fullPage     = 1024    // records
 	maxPageBytes = 4 << 20 // of data
+	pagesAhead   = 4       // how many may wait for their reader
 )
 
 // page is a run of records, what came after them, and whether the log ended there.
@@ -109,8 +110,8 @@ func (db *DB) read(ctx context.Context, start uint64, o order) iter.Seq2[eventst
 	}
 }
 
-// pages yields a short page, and if there is more, full ones, each of which is read
-// while the one before it is looked at, and used again after that. The last one ends
+// pages yields a short page, and if there is more, full ones, which are read
+// ahead while those before are looked at, and used again after that. The last one ends
 // the log, or has an error.
 func (db *DB) pages(ctx context.Context, o order, after uint64) iter.Seq[page] {
 	return func(yield func(page) bool) {
@@ -118,7 +119,7 @@ func (db *DB) pages(ctx context.Context, o order, after uint64) iter.Seq[page] {
 		if !yield(p) || p.last || p.err != nil {
 			return
 		}
-		ahead, spare, stop := make(chan page, 1), make(chan []eventstore.Record, 1), make(chan struct{})
+		ahead, spare, stop := make(chan page, pagesAhead), make(chan []eventstore.Record, pagesAhead), make(chan struct{})
 		go func() {
 			defer close(ahead)
 			for !p.last && p.err == nil {
