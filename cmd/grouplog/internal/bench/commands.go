@@ -24,6 +24,10 @@ type contest struct {
 	eachTo  []stream
 }
 
+// groupCommit is no row: it is what group commit alone gains over a transaction for each
+// event.
+const groupCommit = "group-commit"
+
 // openCommands opens the trial with so many callers.
 func openCommands(n int) func(context.Context, *Session) error {
 	row := func(name string) string { return fmt.Sprintf("%s-%d", name, n) }
@@ -37,7 +41,7 @@ func openCommands(n int) func(context.Context, *Session) error {
 			turns := []func() (err error){
 				func() (err error) { many, err = c.commands(ctx, s, s.sizes.Groups); return err },
 			}
-			if s.wants(row("commands"), row("tail")) {
+			if s.wants(row("commands"), row("tail"), row("versus-transaction")) {
 				turns = append(turns, func() (err error) { bare, err = c.insertions(ctx, s); return err })
 			}
 			if s.wants(row("versus-transaction")) {
@@ -52,6 +56,11 @@ func openCommands(n int) func(context.Context, *Session) error {
 			s.add(row("commands"), many.rate, bare.rate)
 			s.add(row("one-group"), one.rate, many.rate)
 			s.add(row("versus-transaction"), many.rate, each.rate)
+			if s.wants(row("versus-transaction")) {
+				s.add(groupCommit, bare.rate, each.rate)
+				limit := medianOf(s.samples[groupCommit], func(s Sample) float64 { return s.Ratio })
+				s.note(row("versus-transaction"), "the floor of %s is %.1f × this floor in the same rounds: more cannot be had here", row("commands"), limit)
+			}
 			if s.wants(row("tail")) {
 				s.add(row("tail"), many.tail(), bare.tail())
 				s.note(row("tail"), "p99 %.1f ms, of the floor %.1f ms", milliseconds(quantile(many.times, 0.99)), milliseconds(quantile(bare.times, 0.99)))

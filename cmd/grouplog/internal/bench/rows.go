@@ -57,7 +57,7 @@ var trials = []trial{
 	},
 	{
 		specs: warmSpecs(),
-		open:  openWarm, rounds: common,
+		open:  openWarm, rounds: func(s Sizes) int { return s.WarmRounds },
 	},
 	{
 		specs: []Spec{
