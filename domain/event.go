@@ -67,6 +67,9 @@ func (g *Group) admit(userID string, role Role, at time.Time) {
 	if g.IsMember(userID) {
 		return
 	}
+	if role == NotMember {
+		role = Member // a role that is not given
+	}
 	g.members[userID] = &Membership{UserID: userID, Role: role, JoinedAt: at, Order: g.joins}
 	g.joins++
 	g.count++
@@ -100,7 +103,7 @@ func (g *Group) remove(userID string, at time.Time) {
 // rank gives a member a role.
 func (g *Group) rank(userID string, role Role) {
 	m := g.members[userID]
-	if m == nil {
+	if m == nil || role == NotMember {
 		return
 	}
 	switch m.Role {
