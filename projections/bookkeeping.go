@@ -93,12 +93,20 @@ func (w *writer) create(ctx context.Context, at place, logID string) error {
 // checkpoint reads where a projection is; found is false if the file does not know
 // it.
 func (w *writer) checkpoint(name string) (c checkpoint, found bool, err error) {
+	if err := w.settle(); err != nil {
+		return c, false, err
+	}
 	err = w.queryRow("SELECT version, epoch, position, record FROM projection_checkpoints WHERE name = ?", name).
 		Scan(&c.version, &c.epoch, &c.position, &c.record)
 	if errors.Is(err, sql.ErrNoRows) {
 		return checkpoint{}, false, nil
 	}
 	return c, err == nil, err
+}
+
+// move stores where a projection is now.
+func (w *writer) move(name string, to checkpoint) error {
+	return w.exec("UPDATE projection_checkpoints SET position = ?, record = ? WHERE name = ?", uint64(to.position), to.record, name)
 }
 
 const (

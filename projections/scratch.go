@@ -119,28 +119,32 @@ func (v *Views) fill(ctx context.Context, w *writer, from, to eventstore.Positio
 	if from >= to {
 		return from, nil
 	}
-	w.filling = true
-	defer func() { w.filling = false }()
-	spare := make(chan []Event, 1)
-	for page, err := range ahead(pages(ctx, v.log, from, v.opts.RebuildPageSize, spare)) {
-		if err != nil {
-			return from, err
+	err := w.fillBy(ctx, func() (err error) {
+		spare := make(chan []Event, 1)
+		for page, err := range ahead(pages(ctx, v.log, from, v.opts.RebuildPageSize, spare)) {
+			if err != nil {
+				return err
+			}
+			if from, err = w.applyHere(ctx, upTo(page, to)); err != nil {
+				return err
+			}
+			if err := ctx.Err(); err != nil {
+				return err
+			}
+			select {
+			case spare <- page[:0]:
+			default:
+			}
+			if progress != nil {
+				progress(from, to)
+			}
+			if from >= to {
+				return nil
+			}
 		}
-		if from, err = w.apply(ctx, upTo(page, to)); err != nil {
-			return from, err
-		}
-		select {
-		case spare <- page[:0]:
-		default:
-		}
-		if progress != nil {
-			progress(from, to)
-		}
-		if from >= to {
-			break
-		}
-	}
-	return from, w.flush(ctx)
+		return nil
+	})
+	return from, err
 }
 
 // fillHere is fill in a transaction that has begun, for the last few events.

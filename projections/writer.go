@@ -6,8 +6,6 @@ import (
 	"database/sql/driver"
 	"errors"
 	"fmt"
-	"slices"
-	"strings"
 	"time"
 
 	"github.com/grouplog/grouplog/eventstore"
@@ -23,7 +21,7 @@ type writer struct {
 	projections []Projection
 	known       map[string]*knowledge
 
-	filling bool     // a scratch file: see Filler
+	filling *filling // nil unless a scratch file is being filled
 	later   []string // the indexes that it does not have yet
 }
 
@@ -76,6 +74,13 @@ func (w *writer) prepare(query string) (*sql.Stmt, error) {
 
 // exec runs a statement that changes rows, and keeps it for the next time.
 func (w *writer) exec(query string, args ...any) error {
+	if err := w.settle(); err != nil {
+		return err
+	}
+	return w.run(query, args)
+}
+
+func (w *writer) run(query string, args []any) error {
 	statement, ok := w.changes[query]
 	if !ok {
 		var err error
@@ -216,7 +221,7 @@ func (w *writer) applyHere(ctx context.Context, page []Event) (reached eventstor
 // applyTo brings those events of a page into a projection's rows that are not in them
 // yet. The checkpoint is read anew, because another process may have moved it.
 func (w *writer) applyTo(ctx context.Context, p Projection, page []Event) (eventstore.Position, error) {
-	at, found, err := w.checkpoint(p.Name())
+	at, found, err := w.standing(p.Name())
 	if err != nil {
 		return 0, err
 	}
@@ -237,13 +242,23 @@ func (w *writer) applyTo(ctx context.Context, p Projection, page []Event) (event
 		w.known[p.Name()] = known
 	}
 	rest := page[at.position+1-page[0].Position:]
-	if err := p.Apply(ctx, &Tx{writer: w, memo: &known.memo}, rest); err != nil {
+	if err := p.Apply(ctx, w.tx(p, known), rest); err != nil {
 		return 0, fmt.Errorf("projection %s, positions %d to %d: %w", p.Name(), rest[0].Position, last, err)
 	}
 	at.position, at.record = last, fingerprint(&page[len(page)-1].Record)
 	known.checkpoint = at
-	return last, w.exec("UPDATE projection_checkpoints SET position = ?, record = ? WHERE name = ?",
-		uint64(at.position), at.record, p.Name())
+	if w.filling != nil {
+		return last, nil // flush writes it
+	}
+	return last, w.move(p.Name(), at)
+}
+
+// standing is where a projection is. A scratch file's writer is the only one, and knows.
+func (w *writer) standing(name string) (at checkpoint, found bool, err error) {
+	if known := w.known[name]; known != nil && w.filling != nil {
+		return known.checkpoint, true, nil
+	}
+	return w.checkpoint(name)
 }
 
 // reached is the position that all projections have reached.
@@ -261,121 +276,38 @@ func (w *writer) reached() (eventstore.Position, error) {
 	return reached, nil
 }
 
-// flush has the projections write what they have kept back.
-func (w *writer) flush(ctx context.Context) error {
-	return w.transact(ctx, func() error {
-		for _, p := range w.projections {
-			known := w.known[p.Name()]
-			filler, ok := p.(Filler)
-			if !ok || known == nil {
-				continue
-			}
-			if err := filler.Flush(ctx, &Tx{writer: w, memo: &known.memo}); err != nil {
-				return fmt.Errorf("projection %s: %w", p.Name(), err)
-			}
-		}
-		return nil
-	})
-}
-
-// withhold drops the indexes of a projection's tables, which are empty, until index
-// makes them.
-func (w *writer) withhold(projection string) error {
-	indexes, err := w.indexes(projection)
-	if err != nil {
-		return err
-	}
-	for name, text := range indexes {
-		w.later = append(w.later, text)
-		if err := w.script("DROP INDEX " + quote(name)); err != nil {
-			return err
-		}
-	}
-	slices.Sort(w.later)
-	return nil
-}
-
-// index makes the indexes that were withheld.
-func (w *writer) index() error {
-	for len(w.later) > 0 {
-		if err := w.script(w.later[0]); err != nil {
-			return err
-		}
-		w.later = w.later[1:]
-	}
-	return nil
-}
-
 // Tx is the transaction in which a projection applies a page. It is valid until
 // Apply returns, for one goroutine.
 type Tx struct {
-	writer *writer
-	memo   *any
+	writer  *writer
+	memo    *any
+	filling *filling // nil unless the projection is a Filler, and the file a scratch file
+}
+
+func (w *writer) tx(p Projection, known *knowledge) *Tx {
+	tx := &Tx{writer: w, memo: &known.memo}
+	if _, ok := p.(Filler); ok {
+		tx.filling = w.filling
+	}
+	return tx
 }
 
 // Exec runs one statement. It is prepared once for the file: keep the text constant
 // and put values into arguments.
-func (tx *Tx) Exec(query string, args ...any) error { return tx.writer.exec(query, args...) }
-
-// Insert inserts rows, several with one statement, which takes half the time of Exec.
-// Into is the table with the names of the columns, as in SQL, and constant.
-func (tx *Tx) Insert(into string, columns int) *Insert {
-	return &Insert{writer: tx.writer, into: into, columns: columns}
-}
-
-// Insert is a list of rows that are to be inserted: the last ones by End.
-type Insert struct {
-	writer  *writer
-	into    string
-	columns int
-	waiting []any // values
-	several string
-}
-
-// together is how many rows go into one statement. More bring little.
-const together = 16
-
-// Row adds a row.
-func (i *Insert) Row(values ...any) error {
-	if len(values) != i.columns {
-		return fmt.Errorf("insert into %s: %d values for %d columns", i.into, len(values), i.columns)
-	}
-	i.waiting = append(i.waiting, values...)
-	if len(i.waiting) < together*i.columns {
+func (tx *Tx) Exec(query string, args ...any) error {
+	if tx.filling != nil {
+		tx.filling.put(query, args)
 		return nil
 	}
-	if i.several == "" {
-		i.several = i.statement(together)
-	}
-	err := i.writer.exec(i.several, i.waiting...)
-	clear(i.waiting)
-	i.waiting = i.waiting[:0]
-	return err
-}
-
-// End inserts the rows that wait.
-func (i *Insert) End() error {
-	if len(i.waiting) == 0 {
-		return nil
-	}
-	one := i.statement(1)
-	for row := range slices.Chunk(i.waiting, i.columns) {
-		if err := i.writer.exec(one, row...); err != nil {
-			return err
-		}
-	}
-	i.waiting = nil
-	return nil
-}
-
-func (i *Insert) statement(rows int) string {
-	row := "(?" + strings.Repeat(", ?", i.columns-1) + ")"
-	return "INSERT INTO " + i.into + " VALUES " + row + strings.Repeat(", "+row, rows-1)
+	return tx.writer.exec(query, args...)
 }
 
 // Query runs a query, prepared like Exec's statements. Close the rows before running
 // the same query again.
 func (tx *Tx) Query(query string, args ...any) (*sql.Rows, error) {
+	if err := tx.writer.settle(); err != nil {
+		return nil, err
+	}
 	statement, err := tx.writer.prepare(query)
 	if err != nil {
 		return nil, err
@@ -386,19 +318,13 @@ func (tx *Tx) Query(query string, args ...any) (*sql.Rows, error) {
 // QueryRow runs a query of at most one row, as Query does. Scan gives sql.ErrNoRows
 // if there is none.
 func (tx *Tx) QueryRow(query string, args ...any) *sql.Row {
+	_ = tx.writer.settle() // whoever runs the page will ask again
 	statement, err := tx.writer.prepare(query)
 	if err != nil {
 		return tx.writer.queryRow(query, args...) // fails the same way, in Scan
 	}
 	return statement.QueryRowContext(context.Background(), args...)
 }
-
-// Filling reports that nobody reads the tables before Flush; see Filler.
-func (tx *Tx) Filling() bool { return tx.writer.filling }
-
-// Index makes the indexes that a Filler's tables do not have yet. Queries find their
-// rows without them too, but by reading all.
-func (tx *Tx) Index() error { return tx.writer.index() }
 
 // Memo is what the projection remembers from page to page, such as keys that it would
 // have to look up; fresh makes it when there is nothing to remember. A memo is

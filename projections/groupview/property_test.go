@@ -66,6 +66,10 @@ func TestRowsAreTheFold(t *testing.T) {
 			again, err := views.Digest(ctx)
 			require.NoError(t, err)
 			require.Equal(t, digest, again, "pages of %d", size)
+			require.NoError(t, views.Rebuild(ctx, nil))
+			again, err = views.Digest(ctx)
+			require.NoError(t, err)
+			require.Equal(t, digest, again, "a rebuild by pages of %d", size)
 		}
 		differences, err := turns[1].Compare(ctx, nil)
 		require.NoError(t, err)

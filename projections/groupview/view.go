@@ -49,7 +49,7 @@ func (v *View) Apply(_ context.Context, tx *projections.Tx, events []projections
 	if !tx.Filling() {
 		return r.end(v.keep)
 	}
-	if r.unwritten() < v.fill/4 && r.kept <= v.fill {
+	if r.unwritten() < v.fill/2 && r.kept <= v.fill {
 		return nil
 	}
 	return r.end(v.fill)

@@ -1,0 +1,124 @@
+package projections
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"sync"
+)
+
+// filling is how a Filler fills a scratch file: a goroutine runs the statements that
+// change rows, while the projection goes on. Whoever wants to use the connection waits
+// until it has run them: see settle.
+type filling struct {
+	queue   chan queued
+	open    sync.WaitGroup // statements that have not run
+	failure error          // of the first that failed; for whoever has waited
+}
+
+type queued struct {
+	query string
+	args  []any
+}
+
+func (f *filling) put(query string, args []any) {
+	f.open.Add(1)
+	f.queue <- queued{query, args}
+}
+
+// fillBy has f fill a scratch file, in one transaction: nobody waits for its pages, and
+// one that is left unfinished is thrown away.
+func (w *writer) fillBy(ctx context.Context, f func() error) error {
+	return w.transact(ctx, func() error {
+		w.filling = &filling{queue: make(chan queued, 256)}
+		go func(f *filling) {
+			for q := range f.queue {
+				if f.failure == nil {
+					f.failure = w.run(q.query, q.args)
+				}
+				f.open.Done()
+			}
+		}(w.filling)
+		defer func() {
+			w.filling.open.Wait()
+			close(w.filling.queue)
+			w.filling = nil
+		}()
+		if err := f(); err != nil {
+			return err
+		}
+		if err := w.flush(ctx); err != nil {
+			return err
+		}
+		return w.settle()
+	})
+}
+
+// settle waits until the connection is the caller's alone, and reports what went wrong
+// meanwhile.
+func (w *writer) settle() error {
+	if w.filling == nil {
+		return nil
+	}
+	w.filling.open.Wait()
+	return w.filling.failure
+}
+
+// flush has the projections write what they have kept back, and writes their checkpoints.
+func (w *writer) flush(ctx context.Context) error {
+	for _, p := range w.projections {
+		known := w.known[p.Name()]
+		if known == nil {
+			continue
+		}
+		if filler, ok := p.(Filler); ok {
+			if err := filler.Flush(ctx, w.tx(p, known)); err != nil {
+				return fmt.Errorf("projection %s: %w", p.Name(), err)
+			}
+		}
+		if err := w.move(p.Name(), known.checkpoint); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Filling reports that nobody reads the tables before Flush; see Filler.
+func (tx *Tx) Filling() bool { return tx.filling != nil }
+
+// Index makes the indexes that a Filler's tables do not have yet. Queries find their
+// rows without them too, but by reading all.
+func (tx *Tx) Index() error {
+	if err := tx.writer.settle(); err != nil {
+		return err
+	}
+	return tx.writer.index()
+}
+
+// withhold drops the indexes of a projection's tables, which are empty, until index
+// makes them.
+func (w *writer) withhold(projection string) error {
+	indexes, err := w.indexes(projection)
+	if err != nil {
+		return err
+	}
+	for name, text := range indexes {
+		w.later = append(w.later, text)
+		if err := w.script("DROP INDEX " + quote(name)); err != nil {
+			return err
+		}
+	}
+	slices.Sort(w.later)
+	return nil
+}
+
+// index makes the indexes that were withheld.
+func (w *writer) index() error {
+	for len(w.later) > 0 {
+		if err := w.script(w.later[0]); err != nil {
+			return err
+		}
+		w.later = w.later[1:]
+	}
+	return nil
+}
