@@ -182,23 +182,9 @@ func openImport(ctx context.Context, s *Session) error {
 	if err != nil {
 		return err
 	}
-	log, from := s.file("imported.db"), time.Date(2020, 1, 1, 0, 0, 0, 0, time.UTC)
-	founding := s.file("founding.jsonl")
-	if err := writeFile(founding, func(write func(commands.Line)) {
-		for i := range s.sizes.Groups {
-			write(commands.Line{At: from, As: domain.Actor{UserID: "owner"},
-				Command: commands.CreateGroup{GroupType: domain.Meeting, GroupID: groupID(i), Name: "A group"}})
-		}
-	}); err != nil {
-		return err
-	}
-	if err := s.bench.options.Import(ctx, log, founding); err != nil {
-		return err
-	}
 	s.round = func(ctx context.Context) error {
-		from = from.Add(24 * time.Hour)
-		file := s.file(fmt.Sprintf("round-%d.jsonl", s.rounds))
-		if err := writeFile(file, func(write func(commands.Line)) { s.comings(from, write) }); err != nil {
+		log, file := s.file(fmt.Sprintf("imported-%d.db", s.rounds)), s.file(fmt.Sprintf("round-%d.jsonl", s.rounds))
+		if err := writeFile(file, s.story); err != nil {
 			return err
 		}
 		var took time.Duration
@@ -228,20 +214,28 @@ func (s *Session) importFile(ctx context.Context, log, file string) (took time.D
 	return time.Since(start), err
 }
 
-// comings are joins and leaves, each leave some lines after its join.
-func (s *Session) comings(from time.Time, write func(commands.Line)) {
+// story is a command file: groups, one for twenty lines, and then joins and leaves, each
+// leave some lines after its join, a millisecond apart.
+func (s *Session) story(write func(commands.Line)) {
 	const stay = 512
-	n := s.sizes.ImportLines / 2
-	line := func(i, tick int, command func(group string) commands.Command) {
-		write(commands.Line{At: from.Add(time.Duration(tick) * time.Millisecond), As: domain.Actor{UserID: callerID(i % (2 * stay))},
-			Command: command(groupID(i * 7919 % s.sizes.Groups))})
+	at := time.Date(2020, 1, 1, 0, 0, 0, 0, time.UTC)
+	line := func(user string, command commands.Command) {
+		at = at.Add(time.Millisecond)
+		write(commands.Line{At: at, As: domain.Actor{UserID: user}, Command: command})
 	}
-	for i := range n + stay {
-		if i < n {
-			line(i, i, func(group string) commands.Command { return commands.RequestJoin{GroupID: group} })
+	groups := s.sizes.ImportLines / 20
+	for i := range groups {
+		line("owner", commands.CreateGroup{GroupType: domain.Meeting, GroupID: groupID(i), Name: "A group"})
+	}
+	group := func(i int) string { return groupID(i * 7919 % groups) }
+	user := func(i int) string { return callerID(i % (2 * stay)) }
+	stays := (s.sizes.ImportLines - groups) / 2
+	for i := range stays + stay {
+		if i < stays {
+			line(user(i), commands.RequestJoin{GroupID: group(i)})
 		}
 		if i >= stay {
-			line(i-stay, i, func(group string) commands.Command { return commands.Quit{GroupID: group} })
+			line(user(i-stay), commands.Quit{GroupID: group(i - stay)})
 		}
 	}
 }

@@ -33,7 +33,7 @@ const few = 1_000
 func Quick() Sizes {
 	return Sizes{
 		Name: "quick", Rounds: 5, Round: 400 * time.Millisecond, Groups: 5_000,
-		SingleCommands: 200, ImportLines: 10_000, WarmGroups: []int{10, 1_000, 100_000}, WarmRounds: 15, WarmCommands: 4_000,
+		SingleCommands: 200, ImportLines: 20_000, WarmGroups: []int{10, 1_000, 100_000}, WarmRounds: 15, WarmCommands: 4_000,
 		Openings: 5, Large: 100_000, Small: 10_000, Replayed: 200_000, Replays: 3, Rows: 100_000, Queries: 300,
 		Fsyncs: 200,
 	}
@@ -53,7 +53,7 @@ func Full() Sizes {
 func Tiny() Sizes {
 	return Sizes{
 		Name: "tiny", Rounds: 2, Round: 5 * time.Millisecond, Groups: 20,
-		SingleCommands: 4, ImportLines: 50, WarmGroups: []int{10, 1_000}, WarmRounds: 2, WarmCommands: 20,
+		SingleCommands: 4, ImportLines: 40, WarmGroups: []int{10, 1_000}, WarmRounds: 2, WarmCommands: 20,
 		Openings: 2, Large: 2_000, Small: 20, Replayed: 2_000, Replays: 2, Rows: 2_000, Queries: 10,
 		Fsyncs: 5,
 	}
