@@ -93,7 +93,7 @@ func (h *Handler) load(ctx context.Context, r *request) (*domain.Group, error) {
 		if group.Whole() || knowsFor(group, r) {
 			return group, nil
 		}
-		whole = worthWhole(group, h.groups.lookedUp(groupID)) && !h.ahead[groupID]
+		whole = worthWhole(group, h.groups.lookedUp(groupID)) && !h.aheadOfLog(groupID)
 	}
 	if ok && !whole {
 		err := h.complete(ctx, r, group)
@@ -103,7 +103,7 @@ func (h *Handler) load(ctx context.Context, r *request) (*domain.Group, error) {
 		}
 		h.withoutParts(groupID, err)
 	}
-	if h.ahead[groupID] {
+	if h.aheadOfLog(groupID) {
 		return nil, errLater
 	}
 	if whole || h.config.Parts == nil {
@@ -202,11 +202,11 @@ func (h *Handler) commit(r *request, group *domain.Group, receipt Receipt, refus
 func (h *Handler) apply(group *domain.Group, events []domain.Event, m domain.Meta) {
 	for _, e := range events {
 		if h.quota {
-			movedBy(h.moved, group, e)
+			movedBy(h.next.users, group, e)
 		}
 		group.Apply(e, m)
 	}
-	h.ahead[group.ID()] = true
+	h.next.groups[group.ID()] = true
 	h.groups.put(group)
 }
 
@@ -214,13 +214,13 @@ func (h *Handler) apply(group *domain.Group, events []domain.Event, m domain.Met
 // groups of one user.
 const quotaWait = 2 * time.Second
 
-// groupsOf counts the groups of a user. What the batch has decided about their groups
-// must be in the log first, for it may come to nothing.
+// groupsOf counts the groups of a user. What has been decided about their groups must
+// be in the log first, for it may come to nothing.
 func (h *Handler) groupsOf(ctx context.Context, userID string) (int, error) {
 	if h.config.GroupsOf == nil {
 		return 0, nil
 	}
-	if h.moved[userID] {
+	if h.pending(func(b *batch) bool { return b.users[userID] }) {
 		return 0, errLater
 	}
 	ctx, cancel := context.WithTimeoutCause(ctx, quotaWait, errors.New("the read models are too far behind the log to count groups"))

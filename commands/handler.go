@@ -55,9 +55,9 @@ const (
 // another process was faster tries again.
 //
 // One goroutine decides all commands, one after the other, against groups kept in
-// memory, and commits those that have queued up while the last commit was under
-// way together, in one durable transaction. A command is answered when its
-// transaction is durable. What one command comes to never affects another, but
+// memory. Those that come while a commit is under way are decided meanwhile and
+// committed together after it, in one durable transaction. A command is answered
+// when its transaction is durable. What one command comes to never affects another, but
 // for the order in which they take effect; if a commit fails, every command in it
 // is answered with the error, and memory is as the log says.
 //
@@ -77,8 +77,10 @@ type Handler struct {
 	// What follows belongs to the writer's goroutine.
 	groups *cache
 	seen   eventstore.Position // the log up to here is in the cached groups
-	ahead  map[string]bool     // groups that the batch has decided events of, which are not in the log yet
-	moved  map[string]bool     // users who have entered or left a group by what the batch has decided
+	todo   []*request          // to be decided next, before what is in the queue
+	next   *batch              // what has been decided and is to be committed
+	flight *batch              // what is being committed; nil when nothing is
+	spare  *batch              // an empty one
 }
 
 // NewHandler starts a handler. Close stops it; the store stays open.
@@ -105,8 +107,8 @@ func NewHandler(ctx context.Context, config Config) (*Handler, error) {
 		done:   make(chan struct{}),
 		groups: newCache(config.CacheMembers),
 		seen:   head,
-		ahead:  map[string]bool{},
-		moved:  map[string]bool{},
+		next:   newBatch(),
+		spare:  newBatch(),
 	}
 	for _, policy := range config.Policies {
 		h.quota = h.quota || policy.Limits.GroupsPerUser > 0

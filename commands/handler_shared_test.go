@@ -147,6 +147,42 @@ func TestAnOvertakenDecisionIsDecidedAnew(t *testing.T) {
 	}
 }
 
+// What another writer appends to one group while this one appends to another is seen
+// at the next command: a refusal, too, is judged on fresh state.
+func TestWhatIsAppendedMeanwhileIsSeen(t *testing.T) {
+	log := memory.New()
+	store, other := eventstoretest.Faulty(log), start(t, log)
+	h := start(t, store)
+	must(t, h, User(Olga), anyone("one"))
+	must(t, h, User(Olga), anyone("two")) // both are in memory
+	store.BeforeAppend(func(context.Context, []eventstore.Commit) error {
+		store.BeforeAppend(nil)
+		must(t, other, User(Mary), commands.RequestJoin{GroupID: "two"})
+		return nil
+	})
+	must(t, h, User(Mary), commands.RequestJoin{GroupID: "one"})
+	refused(t, domain.CodeAlreadyMember, h, User(Mary), commands.RequestJoin{GroupID: "two"})
+	must(t, h, User(Mary), commands.Quit{GroupID: "two"})
+}
+
+// A command whose ID another writer has used meanwhile, for something else in another
+// group, leaves no trace in memory.
+func TestAnIDThatIsTakenMeanwhile(t *testing.T) {
+	log := memory.New()
+	store, other := eventstoretest.Faulty(log), start(t, log)
+	h := start(t, store)
+	must(t, h, User(Olga), anyone("go"))
+	store.BeforeAppend(func(context.Context, []eventstore.Commit) error {
+		store.BeforeAppend(nil)
+		refused(t, domain.CodeUnknownGroup, other, User(Mary), commands.Quit{GroupID: "none"}, commands.WithID("one"))
+		return nil
+	})
+	_, err := h.Do(t.Context(), User(Mary), commands.RequestJoin{GroupID: "go"}, commands.WithID("one"))
+	require.ErrorIs(t, err, commands.ErrIDReused)
+	refused(t, domain.CodeNotPermitted, h, User(Mary), commands.Quit{GroupID: "go"})
+	must(t, h, User(Mary), commands.RequestJoin{GroupID: "go"})
+}
+
 // Who is always overtaken is told so in the end, and others are not held up.
 func TestContention(t *testing.T) {
 	log := memory.New()

@@ -19,6 +19,8 @@ type request struct {
 	fingerprint []byte // nil without a command ID
 	stream      string
 	whole       bool // the group must be loaded whole
+	again       bool // its command ID may have an answer by now
+	attempts    int  // how often others have been faster
 
 	state    atomic.Int32 // who may still end it: see the constants
 	answer   answer       // once answered is closed

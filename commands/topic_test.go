@@ -70,6 +70,12 @@ func TestCreateTopic(t *testing.T) {
 		}
 		assert.Equal(t, map[string]bool{openings: true}, ids, "the new topic has none of the old IDs")
 	})
+	t.Run("an ID that was assigned is not assigned again", func(t *testing.T) {
+		first := talking(t).When(User(Olga), topic(""))
+		id := first.Decision.Events[0].(domain.TopicCreated).ID
+		second := first.When(User(Olga), commands.DeleteTopics{GroupID: GroupID, TopicIDs: []string{id}}).When(User(Olga), topic(""))
+		assert.NotEqual(t, id, second.Decision.Events[0].(domain.TopicCreated).ID)
+	})
 	t.Run("an assigned ID that somebody has chosen before", func(t *testing.T) {
 		v := talking(t).When(User(Olga), topic("8")).When(User(Olga), topic(""))
 		assert.Len(t, v.Group().Topics(), 3)

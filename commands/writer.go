@@ -5,166 +5,156 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/grouplog/grouplog/domain"
 	"github.com/grouplog/grouplog/eventstore"
 )
 
-// run is the writer: it takes what has queued up and settles it, until the queue
-// is closed and empty. There is no timer: the commands of the next batch arrive
-// while this one is committed.
+// The callers' contexts end their waiting, not the writing.
+var writing = context.Background()
+
+// run is the writer: one goroutine that decides commands in the order in which they
+// come, and has what it has decided committed. There is no timer: while one batch is
+// committed, the commands that come meanwhile are decided, on the state that the
+// batch will have made, and are the next batch. If the batch comes to anything else,
+// they are decided again. It ends when the queue is closed and empty.
 func (h *Handler) run() {
 	defer close(h.done)
-	for first := range h.queue {
-		batch := append(make([]*request, 0, 1+len(h.queue)), first)
-	fill:
-		for len(batch) < maxBatch {
+	for {
+		h.fill()
+		switch {
+		case h.flight == nil && len(h.next.verdicts) > 0:
+			h.depart()
+		case h.flight == nil:
+			r, open := <-h.queue
+			if !open {
+				return
+			}
+			h.take(r)
+		case h.hasRoom():
 			select {
 			case r, open := <-h.queue:
 				if !open {
-					break fill
+					h.land()
+					continue
 				}
-				batch = append(batch, r)
-			default:
-				break fill
+				h.take(r)
+			case <-h.flight.committed:
+				h.land()
 			}
+		default:
+			h.land()
 		}
-		h.settle(batch)
 	}
 }
 
-// settle decides, commits and answers a batch. What other writers have overtaken
-// is decided again.
-func (h *Handler) settle(batch []*request) {
-	// The callers' contexts end their waiting, not the writing.
-	ctx := context.Background()
-	todo := batch[:0]
-	for _, r := range batch {
-		if r.state.CompareAndSwap(queued, taken) {
-			todo = append(todo, r)
-		}
+// take puts a request in line, unless its caller has withdrawn it.
+func (h *Handler) take(r *request) {
+	if r.state.CompareAndSwap(queued, taken) {
+		h.todo = append(h.todo, r)
 	}
-	for idle, again := 0, false; len(todo) > 0; again = true {
-		if err := h.refresh(ctx); err != nil {
-			answerAll(todo, err)
+}
+
+// hasRoom reports whether another command can be decided now.
+func (h *Handler) hasRoom() bool { return len(h.todo) == 0 && len(h.next.verdicts) < maxBatch }
+
+// fill decides what has queued up, until the next batch is full or a command has to
+// wait for what has been decided before it.
+func (h *Handler) fill() {
+	for {
+		for len(h.todo) > 0 && len(h.next.verdicts) < maxBatch && h.decideHere(h.todo[0]) {
+			h.todo = h.todo[1:]
+		}
+		if !h.hasRoom() {
 			return
 		}
-		left, err := h.round(ctx, todo, again)
-		if err != nil {
-			answerAll(left, err)
-			return
-		}
-		if idle++; len(left) < len(todo) {
-			idle = 0
-		}
-		if idle == maxAttempts {
-			answerAll(left, fmt.Errorf("%w: %d times", ErrContended, maxAttempts))
-			return
-		}
-		todo = left
-	}
-}
-
-func answerAll(requests []*request, err error) {
-	for _, r := range requests {
-		r.reply(Receipt{}, err)
-	}
-}
-
-// refresh takes note of what other handlers have appended: their groups are
-// forgotten, and so read again.
-func (h *Handler) refresh(ctx context.Context) error {
-	clear(h.moved)
-	clear(h.ahead)
-	head, err := h.config.Store.Head(ctx)
-	if err != nil {
-		return fmt.Errorf("find the head of the log: %w", err)
-	}
-	if head == h.seen {
-		return nil
-	}
-	if head < h.seen {
-		return &eventstore.DamageError{Position: head + 1, Reason: fmt.Sprintf("events up to %d were there before", h.seen)}
-	}
-	for record, err := range h.config.Store.ReadAll(ctx, h.seen) {
-		if err != nil {
-			return fmt.Errorf("read what others have appended: %w", err)
-		}
-		if groupID, ok := domain.GroupOf(record.Stream); ok {
-			h.groups.drop(groupID)
-		}
-		h.seen = record.Position
-	}
-	return nil
-}
-
-// verdict is what the decision on one request came to, before it is durable.
-type verdict struct {
-	request *request
-	receipt Receipt
-	err     error
-	commit  int // index among the round's commits; -1 for none
-}
-
-// round decides the requests in order, commits what they come to, and answers
-// them. It returns those that must be decided again; with an error, those that
-// the error is the answer to.
-func (h *Handler) round(ctx context.Context, requests []*request, again bool) ([]*request, error) {
-	var (
-		verdicts = make([]verdict, 0, len(requests))
-		commits  []eventstore.Commit
-		later    []*request          // for the next round
-		ids      = map[string]bool{} // a second command with an ID is answered as the first was
-	)
-	for i, r := range requests {
-		if ids[r.options.id] {
-			later = requests[i:]
-			break
-		}
-		if again && h.answeredBefore(ctx, r) {
-			continue
-		}
-		v, commit := h.decide(ctx, r)
-		if errors.Is(v.err, errLater) {
-			later = requests[i:]
-			break
-		}
-		if r.options.id != "" {
-			ids[r.options.id] = true
-		}
-		v.commit = -1
-		if commit != nil {
-			v.commit = len(commits)
-			commits = append(commits, *commit)
-		}
-		verdicts = append(verdicts, v)
-	}
-	var results []eventstore.Result
-	if len(commits) > 0 {
-		var err error
-		if results, err = h.config.Store.Append(ctx, commits...); err != nil {
-			for _, commit := range commits {
-				h.forget(commit.Stream)
+		select {
+		case r, open := <-h.queue:
+			if !open {
+				return
 			}
-			return requestsOf(verdicts, later), fmt.Errorf("append to the log: %w", err)
+			h.take(r)
+		default:
+			return
 		}
 	}
-	return append(h.conclude(verdicts, results), later...), nil
 }
 
-func requestsOf(verdicts []verdict, more []*request) []*request {
-	requests := make([]*request, 0, len(verdicts)+len(more))
-	for _, v := range verdicts {
-		requests = append(requests, v.request)
+// decideHere makes a request part of the next batch, or answers it. It reports false
+// where that must wait until what has been decided before is in the log. When there
+// is no such thing, it never does.
+func (h *Handler) decideHere(r *request) bool {
+	if h.pending(func(b *batch) bool { return b.ids[r.options.id] }) {
+		r.again = true // a second command with an ID is answered as the first was
+		return false
 	}
-	return append(requests, more...)
+	if r.again && h.answeredBefore(r) {
+		return true
+	}
+	v, commit := h.decide(writing, r)
+	if errors.Is(v.err, errLater) {
+		return false
+	}
+	h.next.add(v, commit)
+	return true
+}
+
+// pending reports whether something holds for a batch that is decided and not known
+// to be in the log.
+func (h *Handler) pending(holds func(*batch) bool) bool {
+	return holds(h.next) || h.flight != nil && holds(h.flight)
+}
+
+// aheadOfLog reports whether a group in memory is ahead of the log.
+func (h *Handler) aheadOfLog(groupID string) bool {
+	return h.pending(func(b *batch) bool { return b.groups[groupID] })
+}
+
+// fewCommits are not worth a goroutine of their own: nobody is deciding meanwhile.
+const fewCommits = 4
+
+// depart has the next batch committed.
+func (h *Handler) depart() {
+	b := h.next
+	h.flight, h.next = b, h.spare
+	if len(b.commits) <= fewCommits {
+		b.commit(h.config.Store)
+		h.land()
+		return
+	}
+	go b.commit(h.config.Store)
+}
+
+// land waits until the batch that is being committed is, and concludes it. After a
+// surprise, what has been decided meanwhile is decided again.
+func (h *Handler) land() {
+	b := h.flight
+	<-b.committed
+	again, asDecided := h.conclude(b)
+	h.flight = nil
+	if !asDecided {
+		for _, v := range h.next.verdicts {
+			again = append(again, v.request)
+		}
+		h.forgetGroups(h.next)
+		h.next.reset()
+	}
+	h.todo = append(again, h.todo...)
+	b.reset()
+	h.spare = b
+}
+
+// forgetGroups drops groups that are not as the log has them.
+func (h *Handler) forgetGroups(b *batch) {
+	for groupID := range b.groups {
+		h.groups.drop(groupID)
+	}
 }
 
 // answeredBefore answers a request whose command ID has an answer by now.
-func (h *Handler) answeredBefore(ctx context.Context, r *request) bool {
+func (h *Handler) answeredBefore(r *request) bool {
 	if r.options.id == "" {
 		return false
 	}
-	first, found, err := h.config.Store.Outcome(ctx, r.options.id)
+	first, found, err := h.config.Store.Outcome(writing, r.options.id)
 	switch {
 	case err != nil:
 		r.reply(Receipt{}, fmt.Errorf("look up command %q: %w", r.options.id, err))
@@ -187,58 +177,5 @@ func (h *Handler) tell(p eventstore.Position) {
 		if h.position.CompareAndSwap(old, uint64(p)) {
 			return
 		}
-	}
-}
-
-// conclude answers what has become durable, and returns the requests that must be
-// decided again because their stream was not as the decision saw it.
-func (h *Handler) conclude(verdicts []verdict, results []eventstore.Result) []*request {
-	var again []*request
-	spoiled := map[string]bool{} // streams whose state in memory is not that of the log
-	for _, v := range verdicts {
-		var result eventstore.Result
-		if v.commit >= 0 {
-			result = results[v.commit]
-		}
-		var duplicate *eventstore.DuplicateError
-		switch {
-		case errors.As(result.Err, &duplicate):
-			spoiled[v.request.stream] = true
-			h.repeat(v.request, duplicate.Stored)
-		case errors.Is(result.Err, eventstore.ErrConflict), spoiled[v.request.stream] && result.Last == 0:
-			// What has been stored all the same, in a user's stream, is done.
-			spoiled[v.request.stream] = true
-			again = append(again, v.request)
-		case result.Err != nil:
-			spoiled[v.request.stream] = true
-			v.request.reply(Receipt{}, fmt.Errorf("append to the log: %w", result.Err))
-		default:
-			h.advance(result)
-			v.receipt.First, v.receipt.Position = result.First, result.Last
-			v.request.reply(v.receipt, v.err)
-		}
-	}
-	for stream := range spoiled {
-		h.forget(stream)
-	}
-	return again
-}
-
-// advance takes note of events that this handler has appended. If others stand
-// between, they are left for refresh to find.
-func (h *Handler) advance(r eventstore.Result) {
-	if r.Last == 0 {
-		h.tell(h.seen) // the answer rests on what others have done up to here
-		return
-	}
-	if r.First == h.seen+1 {
-		h.seen = r.Last
-	}
-	h.tell(r.Last)
-}
-
-func (h *Handler) forget(stream string) {
-	if groupID, ok := domain.GroupOf(stream); ok {
-		h.groups.drop(groupID)
 	}
 }

@@ -1,0 +1,69 @@
+package commands
+
+import "github.com/grouplog/grouplog/eventstore"
+
+// verdict is what the decision on one request came to, before it is durable.
+type verdict struct {
+	request *request
+	receipt Receipt
+	err     error
+	commit  int // index among the batch's commits; -1 for none
+}
+
+// batch is what has been decided to be committed together, in order. It belongs to
+// the writer's goroutine, but for commit, which may run beside it.
+type batch struct {
+	verdicts []verdict
+	commits  []eventstore.Commit
+
+	ids    map[string]bool // command IDs
+	groups map[string]bool // groups that it has events of
+	users  map[string]bool // users whom it brings into a group or out of it; see movedBy
+
+	committed chan struct{} // closed when the two below are set
+	results   []eventstore.Result
+	err       error
+}
+
+func newBatch() *batch {
+	return &batch{ids: map[string]bool{}, groups: map[string]bool{}, users: map[string]bool{}, committed: make(chan struct{})}
+}
+
+// reset makes the batch an empty one.
+func (b *batch) reset() {
+	clear(b.verdicts)
+	clear(b.commits)
+	b.verdicts, b.commits = b.verdicts[:0], b.commits[:0]
+	clear(b.ids)
+	clear(b.groups)
+	clear(b.users)
+	b.committed, b.results, b.err = make(chan struct{}), nil, nil
+}
+
+func (b *batch) add(v verdict, commit *eventstore.Commit) {
+	v.commit = -1
+	if commit != nil {
+		v.commit = len(b.commits)
+		b.commits = append(b.commits, *commit)
+	}
+	if id := v.request.options.id; id != "" {
+		b.ids[id] = true
+	}
+	b.verdicts = append(b.verdicts, v)
+}
+
+// commit appends the batch. Whoever waits for committed may look at what came of it.
+func (b *batch) commit(store eventstore.Store) {
+	if len(b.commits) > 0 {
+		b.results, b.err = store.Append(writing, b.commits...)
+	}
+	close(b.committed)
+}
+
+// result is what became of a verdict's commit; zero where it has none.
+func (b *batch) result(v *verdict) eventstore.Result {
+	if v.commit < 0 {
+		return eventstore.Result{}
+	}
+	return b.results[v.commit]
+}

@@ -1,0 +1,131 @@
+package commands
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/grouplog/grouplog/domain"
+	"github.com/grouplog/grouplog/eventstore"
+)
+
+// conclude answers a batch that has been committed. It returns those of its requests
+// that must be decided again, and whether everything in memory is as it was decided.
+func (h *Handler) conclude(b *batch) (again []*request, asDecided bool) {
+	if b.err != nil {
+		h.forgetGroups(b)
+		for _, v := range b.verdicts {
+			v.request.reply(Receipt{}, fmt.Errorf("append to the log: %w", b.err))
+		}
+		return nil, false
+	}
+	others, err := h.others(b)
+	asDecided = err == nil && others == nil
+	spoiled := map[string]bool{} // streams whose state in memory is not that of the log
+	for i := range b.verdicts {
+		v := &b.verdicts[i]
+		result, stream := b.result(v), v.request.stream
+		var duplicate *eventstore.DuplicateError
+		switch {
+		case errors.As(result.Err, &duplicate):
+			spoiled[stream] = true
+			h.repeat(v.request, duplicate.Stored)
+		case errors.Is(result.Err, eventstore.ErrConflict), spoiled[stream] && result.Last == 0:
+			// What has been stored all the same, in a user's stream, is done.
+			spoiled[stream] = true
+			again = h.retry(again, v.request)
+		case result.Err != nil:
+			spoiled[stream] = true
+			v.request.reply(Receipt{}, fmt.Errorf("append to the log: %w", result.Err))
+		case v.commit < 0 && err != nil:
+			v.request.reply(Receipt{}, err)
+		case v.commit < 0 && others[stream]:
+			again = h.retry(again, v.request)
+		default:
+			h.tell(max(result.Last, h.seen)) // the answer rests on what others have done, too
+			v.receipt.First, v.receipt.Position = result.First, result.Last
+			v.request.reply(v.receipt, v.err)
+		}
+	}
+	for stream := range spoiled {
+		h.forget(stream)
+	}
+	return again, asDecided && len(spoiled) == 0
+}
+
+// retry adds a request to those to be decided again, or answers it where that has
+// been tried for too long.
+func (h *Handler) retry(again []*request, r *request) []*request {
+	r.again = true
+	if r.attempts++; r.attempts == maxAttempts {
+		r.reply(Receipt{}, fmt.Errorf("%w: %d times", ErrContended, maxAttempts))
+		return again
+	}
+	return append(again, r)
+}
+
+// others finds out whether others have appended before the batch was in the log, and
+// so whether it was decided on all that the log held. What has been appended behind
+// the log that was decided on says so by its position: nothing has to be asked. Only
+// an answer that nothing was appended for needs a look at the log.
+//
+// It forgets the groups that others have changed, and returns the streams of them in
+// which the batch has stored nothing: what was answered about those is void. The
+// others' events stand before such an answer; where the batch has stored something,
+// the version says that they stand after it.
+func (h *Handler) others(b *batch) (map[string]bool, error) {
+	alone, shown, bare := true, false, false
+	for i := range b.verdicts {
+		v := &b.verdicts[i]
+		bare = bare || v.commit < 0
+		if result := b.result(v); result.Last > 0 {
+			shown = true
+			if alone = alone && result.First == h.seen+1; alone {
+				h.seen = result.Last
+			}
+		}
+	}
+	if bare && !shown {
+		head, err := h.config.Store.Head(writing)
+		if err != nil {
+			return nil, fmt.Errorf("find the head of the log: %w", err)
+		}
+		if head < h.seen {
+			return nil, &eventstore.DamageError{Position: head + 1, Reason: fmt.Sprintf("events up to %d were there before", h.seen)}
+		}
+		alone = head == h.seen
+	}
+	if alone {
+		return nil, nil
+	}
+	return h.catchUp(b)
+}
+
+// catchUp reads what others have appended, among the batch's own events.
+func (h *Handler) catchUp(b *batch) (map[string]bool, error) {
+	streams, own := map[string]bool{}, b.results
+	for record, err := range h.config.Store.ReadAll(writing, h.seen) {
+		if err != nil {
+			return nil, fmt.Errorf("read what others have appended: %w", err)
+		}
+		h.forget(record.Stream)
+		for len(own) > 0 && own[0].Last < record.Position {
+			own = own[1:]
+		}
+		if len(own) == 0 || own[0].First > record.Position {
+			streams[record.Stream] = true
+		}
+		h.seen = record.Position
+	}
+	for i := range b.verdicts {
+		if v := &b.verdicts[i]; v.commit >= 0 && b.result(v).Last > 0 {
+			delete(streams, v.request.stream)
+		}
+	}
+	return streams, nil
+}
+
+func (h *Handler) forget(stream string) {
+	if groupID, ok := domain.GroupOf(stream); ok {
+		h.groups.drop(groupID)
+	}
+}
