@@ -33,6 +33,7 @@ type Views struct {
 	moved    chan struct{}   // closed when one of the three above changes
 	running  context.Context // ends with Close
 	stop     context.CancelFunc
+	wanted   chan struct{} // tells the runner that somebody waits for rows
 	resume   chan struct{} // tells a runner that has stopped to try again
 	done     chan struct{} // closed when the runner has ended
 }
@@ -55,7 +56,7 @@ func Open(ctx context.Context, path string, log eventstore.Store, opts *Options)
 	}
 	v := &Views{
 		place: at, log: log, opts: opts.withDefaults(),
-		moved: make(chan struct{}), resume: make(chan struct{}, 1), done: make(chan struct{}),
+		moved: make(chan struct{}), wanted: make(chan struct{}, 1), resume: make(chan struct{}, 1), done: make(chan struct{}),
 	}
 	v.writer, err = openWriter(ctx, at, writerPragmas, v.opts.Projections)
 	if err != nil {
