@@ -106,5 +106,6 @@ func TestLinkedModules(t *testing.T) {
 		"github.com/google/uuid",
 		module,
 		"github.com/mattn/go-sqlite3",
+		"golang.org/x/sys",
 	}, names)
 }

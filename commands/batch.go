@@ -1,14 +1,22 @@
 package commands
 
-import "github.com/grouplog/grouplog/eventstore"
+import (
+	"math"
+
+	"github.com/grouplog/grouplog/eventstore"
+)
 
 // verdict is what the decision on one request came to, before it is durable.
 type verdict struct {
 	request *request
 	receipt Receipt
 	err     error
-	commit  int // index among the batch's commits; -1 for none
+	version eventstore.Version // of the stream, that it was decided on; stateless where it looked at none
+	commit  int                // index among the batch's commits; -1 for none
 }
+
+// stateless is the version of a verdict that no event can make void.
+const stateless = eventstore.Version(math.MaxUint64)
 
 // batch is what has been decided to be committed together, in order. It belongs to
 // the writer's goroutine, but for commit, which may run beside it.

@@ -38,7 +38,7 @@ func (h *Handler) conclude(b *batch) (again []*request, asDecided bool) {
 			v.request.reply(Receipt{}, fmt.Errorf("append to the log: %w", result.Err))
 		case v.commit < 0 && err != nil:
 			v.request.reply(Receipt{}, err)
-		case v.commit < 0 && others[stream]:
+		case v.commit < 0 && others.after(stream, v.version):
 			again = h.retry(again, v.request)
 		default:
 			h.tell(max(result.Last, h.seen)) // the answer rests on what others have done, too
@@ -68,11 +68,9 @@ func (h *Handler) retry(again []*request, r *request) []*request {
 // the log that was decided on says so by its position: nothing has to be asked. Only
 // an answer that nothing was appended for needs a look at the log.
 //
-// It forgets the groups that others have changed, and returns the streams of them in
-// which the batch has stored nothing: what was answered about those is void. The
-// others' events stand before such an answer; where the batch has stored something,
-// the version says that they stand after it.
-func (h *Handler) others(b *batch) (map[string]bool, error) {
+// It forgets the groups that others have changed, and returns what they have done; nil
+// where that is nothing.
+func (h *Handler) others(b *batch) (*interference, error) {
 	alone, shown, bare := true, false, false
 	for i := range b.verdicts {
 		v := &b.verdicts[i]
@@ -100,9 +98,34 @@ func (h *Handler) others(b *batch) (map[string]bool, error) {
 	return h.catchUp(b)
 }
 
+// interference is what others have appended before a batch was in the log, as far as
+// the batch was not decided on it.
+type interference struct {
+	last map[string]eventstore.Version // of the others' events, by stream
+	own  map[place]bool                // that the batch's own events follow at once
+}
+
+type place struct {
+	stream  string
+	version eventstore.Version
+}
+
+// after reports whether something that was decided on a version of a stream, and came
+// to no event, is void: others have gone on from there. Not so where an own event
+// follows that version: then it was the last when that event was stored.
+func (i *interference) after(stream string, version eventstore.Version) bool {
+	return i != nil && i.last[stream] > version && !i.own[place{stream, version}]
+}
+
 // catchUp reads what others have appended, among the batch's own events.
-func (h *Handler) catchUp(b *batch) (map[string]bool, error) {
-	streams, own := map[string]bool{}, b.results
+func (h *Handler) catchUp(b *batch) (*interference, error) {
+	found := &interference{last: map[string]eventstore.Version{}, own: map[place]bool{}}
+	for i, result := range b.results {
+		if n := len(b.commits[i].Events); result.Last > 0 {
+			found.own[place{b.commits[i].Stream, result.Version - eventstore.Version(n)}] = true
+		}
+	}
+	own := b.results
 	for record, err := range h.config.Store.ReadAll(writing, h.seen) {
 		if err != nil {
 			return nil, fmt.Errorf("read what others have appended: %w", err)
@@ -112,16 +135,11 @@ func (h *Handler) catchUp(b *batch) (map[string]bool, error) {
 			own = own[1:]
 		}
 		if len(own) == 0 || own[0].First > record.Position {
-			streams[record.Stream] = true
+			found.last[record.Stream] = record.Version
 		}
 		h.seen = record.Position
 	}
-	for i := range b.verdicts {
-		if v := &b.verdicts[i]; v.commit >= 0 && b.result(v).Last > 0 {
-			delete(streams, v.request.stream)
-		}
-	}
-	return streams, nil
+	return found, nil
 }
 
 func (h *Handler) forget(stream string) {

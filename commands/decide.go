@@ -19,6 +19,10 @@ func (h *Handler) decide(ctx context.Context, r *request) (verdict, *eventstore.
 		v.err = err
 		return v, nil
 	}
+	v.version = stateless
+	if group != nil {
+		v.version = eventstore.Version(group.Version())
+	}
 	now, err := h.timeOf(r, group)
 	var decision Decision
 	if err == nil {

@@ -215,3 +215,39 @@ func TestABatchOfWhichNothingIsStored(t *testing.T) {
 	require.NoError(t, err)
 	require.EqualValues(t, 8, receipt.Position, "in their order")
 }
+
+// A group that is read anew in the middle of a batch is newer than what was decided
+// about it before: what came to nothing then is decided again.
+func TestAGroupThatIsReadAnewWithinABatch(t *testing.T) {
+	log, step := memory.New(), make(chan struct{})
+	h := start(t, log, func(c *commands.Config) {
+		c.CacheMembers = 1 // a group goes when the next one comes
+		c.Clock = func() time.Time {
+			<-step
+			return Noon
+		}
+	})
+	decide := func(n int) {
+		for range n {
+			step <- struct{}{}
+		}
+	}
+	submit := func(as string, cmd commands.Command) *commands.Future {
+		f, err := h.Submit(t.Context(), User(as), cmd)
+		require.NoError(t, err)
+		return f
+	}
+	created := submit(Olga, anyone("go"))
+	decide(1)
+	_, err := created.Wait(t.Context())
+	require.NoError(t, err)
+
+	must(t, start(t, log), User(Mary), commands.RequestJoin{GroupID: "go"})
+	quit, other, join := submit(Mary, commands.Quit{GroupID: "go"}), submit(Mary, anyone("other")), submit(Max, commands.RequestJoin{GroupID: "go"})
+	decide(4)
+	for _, f := range []*commands.Future{quit, other, join} {
+		_, err := f.Wait(t.Context())
+		require.NoError(t, err)
+	}
+	assert.False(t, inLog(t, log, "go").IsMember(Mary))
+}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 
 	"github.com/grouplog/grouplog/eventstore"
 )
@@ -57,9 +58,11 @@ func (h *Handler) take(r *request) {
 func (h *Handler) hasRoom() bool { return len(h.todo) == 0 && len(h.next.verdicts) < maxBatch }
 
 // fill decides what has queued up, until the next batch is full or a command has to
-// wait for what has been decided before it.
+// wait for what has been decided before it. Before that is all, it lets those who have
+// just been answered ask again: a commit for the first few of them would cost the others
+// as much as their own.
 func (h *Handler) fill() {
-	for {
+	for yielded := false; ; {
 		for len(h.todo) > 0 && len(h.next.verdicts) < maxBatch && h.decideHere(h.todo[0]) {
 			h.todo = h.todo[1:]
 		}
@@ -72,8 +75,13 @@ func (h *Handler) fill() {
 				return
 			}
 			h.take(r)
+			yielded = false
 		default:
-			return
+			if yielded || h.flight != nil {
+				return
+			}
+			runtime.Gosched()
+			yielded = true
 		}
 	}
 }

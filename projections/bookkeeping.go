@@ -96,8 +96,11 @@ func (w *writer) checkpoint(name string) (c checkpoint, found bool, err error) {
 	if err := w.settle(); err != nil {
 		return c, false, err
 	}
-	err = w.queryRow("SELECT version, epoch, position, record FROM projection_checkpoints WHERE name = ?", name).
-		Scan(&c.version, &c.epoch, &c.position, &c.record)
+	statement, err := w.prepare("SELECT version, epoch, position, record FROM projection_checkpoints WHERE name = ?")
+	if err != nil {
+		return c, false, err
+	}
+	err = statement.QueryRowContext(context.Background(), name).Scan(&c.version, &c.epoch, &c.position, &c.record)
 	if errors.Is(err, sql.ErrNoRows) {
 		return checkpoint{}, false, nil
 	}

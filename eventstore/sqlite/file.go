@@ -55,36 +55,36 @@ func describe(mode fs.FileMode) string {
 // file drops every lock that this process holds on it.
 type guard struct {
 	path string
-	main fs.FileInfo
-	wal  fs.FileInfo // nil until first seen
+	main identity
+	wal  *identity // nil until first seen
 }
 
 func newGuard(path string) (*guard, error) {
-	info, err := os.Stat(path)
+	main, err := identify(path)
 	if err != nil {
 		return nil, err
 	}
-	return &guard{path: path, main: info}, nil
+	return &guard{path: path, main: main}, nil
 }
 
 // check returns an error that wraps ErrMoved if the files are not in their place.
 // The log must be open: the -wal exists for as long as anybody has it open.
 func (g *guard) check() error {
-	now, err := os.Stat(g.path)
+	now, err := identify(g.path)
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrMoved, err)
 	}
-	if !os.SameFile(g.main, now) {
+	if !g.main.same(now) {
 		return fmt.Errorf("%w: another file is at %s", ErrMoved, g.path)
 	}
-	now, err = os.Stat(g.path + "-wal")
+	now, err = identify(g.path + "-wal")
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrMoved, err)
 	}
 	if g.wal == nil {
-		g.wal = now
+		g.wal = &now
 	}
-	if !os.SameFile(g.wal, now) {
+	if !g.wal.same(now) {
 		return fmt.Errorf("%w: another file is at %s-wal", ErrMoved, g.path)
 	}
 	return nil

@@ -42,6 +42,7 @@ type Hub struct {
 	moved     *sync.Cond // of mu: position or err has changed
 	users     map[string][]*subscription
 	listeners int
+	idle      bool                // nobody listens: the log is not followed
 	position  eventstore.Position // everything up to here has been offered
 	err       error               // why the hub has stopped telling
 	kick      chan struct{}       // look at the log now
@@ -88,6 +89,10 @@ func (h *Hub) Add(userID string, l Listener, after eventstore.Position) (remove 
 		return func() {}
 	}
 	s := newSubscription(h, userID, l, after)
+	if h.idle {
+		h.position, h.idle = max(h.position, after), false // nobody was there to hear what lies between
+		h.wake()
+	}
 	if after < h.position {
 		// What lies between has been offered to the others already.
 		s.mu.Lock()
@@ -109,6 +114,9 @@ func (h *Hub) remove(s *subscription) {
 		}
 	}
 	h.listeners -= len(h.users[s.user]) - len(left)
+	if h.listeners == 0 {
+		h.wake()
+	}
 	h.users[s.user] = left
 	if len(left) == 0 {
 		delete(h.users, s.user)
@@ -142,6 +150,13 @@ func (h *Hub) run() {
 	ticker := time.NewTicker(h.poll)
 	defer ticker.Stop()
 	for wait := firstWait; h.ctx.Err() == nil; {
+		if h.rest() {
+			select {
+			case <-h.kick:
+			case <-h.ctx.Done():
+			}
+			continue
+		}
 		changed := h.log.Changed()
 		err := h.follow(d)
 		h.failed(err)
@@ -159,17 +174,35 @@ func (h *Hub) run() {
 	}
 }
 
+// rest reports whether nobody is there to be told anything, so that the log need not be
+// looked at. Whoever comes calls wake.
+func (h *Hub) rest() bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.idle = h.listeners == 0
+	if h.idle {
+		h.err = nil
+		h.moved.Broadcast()
+	}
+	return h.idle
+}
+
+// wake has the log looked at now.
+func (h *Hub) wake() {
+	select {
+	case h.kick <- struct{}{}:
+	default:
+	}
+}
+
 // follow offers everything up to the head of the log.
 func (h *Hub) follow(d *deriver) error {
 	h.mu.Lock()
-	after, idle := h.position, h.listeners == 0
+	after := h.position
 	h.mu.Unlock()
 	head, err := h.log.Head(h.ctx)
 	if err != nil {
 		return err
-	}
-	if idle {
-		return h.skip(after, head)
 	}
 	if head == after {
 		return nil
@@ -181,23 +214,6 @@ func (h *Hub) follow(d *deriver) error {
 		if err := h.offer(d, record); err != nil {
 			return err
 		}
-	}
-	return nil
-}
-
-// skip passes over what nobody is there to hear, unless somebody has come
-// meanwhile.
-func (h *Hub) skip(from, to eventstore.Position) error {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if h.listeners == 0 && h.position == from {
-		h.position = to
-		h.moved.Broadcast()
-		return nil
-	}
-	select {
-	case h.kick <- struct{}{}:
-	default:
 	}
 	return nil
 }
@@ -287,11 +303,11 @@ func (h *Hub) WaitFor(ctx context.Context, position eventstore.Position) error {
 	})
 	defer stop()
 	h.mu.Lock()
-	for h.position < position && h.err == nil && ctx.Err() == nil && h.ctx.Err() == nil {
+	for h.position < position && !h.idle && h.err == nil && ctx.Err() == nil && h.ctx.Err() == nil {
 		h.moved.Wait()
 	}
 	err := errors.Join(h.err, context.Cause(ctx))
-	if h.position < position && err == nil {
+	if h.position < position && !h.idle && err == nil {
 		err = errHubClosed
 	}
 	position = min(position, h.position)
@@ -337,7 +353,7 @@ func (h *Hub) Close(ctx context.Context) error {
 	for _, subscriptions := range h.users {
 		all = append(all, subscriptions...)
 	}
-	h.users, h.listeners = map[string][]*subscription{}, 0
+	h.users, h.listeners, h.idle = map[string][]*subscription{}, 0, false
 	h.moved.Broadcast()
 	h.mu.Unlock()
 	var stuck []error
