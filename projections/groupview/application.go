@@ -202,7 +202,7 @@ func (q *Queries) Application(ctx context.Context, applicationID string) (Applic
 		err := tx.QueryRowContext(ctx, "SELECT gid FROM groups WHERE id = ? AND incarnation = ?", groupID, incarnation).Scan(&gid)
 		if err == nil {
 			g := approved{gid: gid, id: groupID, incarnation: incarnation}
-			a, err = scanApplication(tx.QueryRowContext(ctx, selectApplication+" WHERE a.gid = ? AND a.n = ?", gid, n), &g, 0)
+			a, err = scanApplication(tx.QueryRowContext(ctx, selectApplication+" WHERE a.gid = +? AND a.n = +?", gid, n), &g, 0)
 		}
 		if errors.Is(err, sql.ErrNoRows) {
 			return notFound("there is no application %q", applicationID)

@@ -36,7 +36,7 @@ var Plans = map[string]struct {
 	SQL  string
 	Args []any
 }{
-	"group":             {selectGroup + " WHERE g.id = ? ORDER BY g.incarnation DESC LIMIT 1", []any{"g"}},
+	"group":             {selectGroup + " WHERE g.id = +? ORDER BY g.incarnation DESC LIMIT 1", []any{"g"}},
 	"groups, any":       {selectAnyGroups, []any{"", 0, "x", "", 10}},
 	"groups, live":      {selectLiveGroups, []any{"", 0, "x", "", 10}},
 	"members":           {membersQuery(MemberFilter{}), []any{1, 0, 10, 0}},

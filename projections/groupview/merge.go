@@ -29,12 +29,12 @@ func approverGroups(ctx context.Context, tx *sql.Tx, uid int64) (groups []approv
 }
 
 const selectApproved = `SELECT g.gid, g.id, g.incarnation, g.pending, g.created_position, g.asked_position
-	FROM members m CROSS JOIN groups g ON g.gid = m.gid WHERE m.uid = ? AND m.role >= 300`
+	FROM members m CROSS JOIN groups g ON g.gid = m.gid WHERE m.uid = +? AND m.role >= 300`
 
 // applicationGroup is the newest incarnation of a group, whoever looks.
 func applicationGroup(ctx context.Context, tx *sql.Tx, groupID string) (g approved, err error) {
 	err = tx.QueryRowContext(ctx, `SELECT gid, id, incarnation, pending, created_position, asked_position
-			FROM groups WHERE id = ? ORDER BY incarnation DESC LIMIT 1`, groupID).
+			FROM groups WHERE id = +? ORDER BY incarnation DESC LIMIT 1`, groupID).
 		Scan(&g.gid, &g.id, &g.incarnation, &g.pending, &g.created, &g.asked)
 	if errors.Is(err, sql.ErrNoRows) {
 		return approved{}, notFound("no group has the ID %q", groupID)
@@ -64,8 +64,8 @@ type source struct {
 
 // The two kinds. Each has an index of its own, so neither reads past the other.
 const (
-	openBefore = selectApplication + " WHERE a.gid = ? AND a.state = 0 AND a.position <= ? ORDER BY a.position DESC LIMIT ?"
-	shutBefore = selectApplication + " WHERE a.gid = ? AND a.state > 0 AND a.position <= ? ORDER BY a.position DESC LIMIT ?"
+	openBefore = selectApplication + " WHERE a.gid = +? AND a.state = 0 AND a.position <= ? ORDER BY a.position DESC LIMIT +?"
+	shutBefore = selectApplication + " WHERE a.gid = +? AND a.state > 0 AND a.position <= ? ORDER BY a.position DESC LIMIT +?"
 
 	// sourceBatch is how many rows of a source are read at once.
 	sourceBatch = 16

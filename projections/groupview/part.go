@@ -37,7 +37,7 @@ func (q *Queries) Part(ctx context.Context, groupID string, read func(*Part) err
 // is false where there is none. It must be asked for first.
 func (p *Part) Version() (version, incarnation int, found bool, err error) {
 	err = p.tx.QueryRowContext(p.ctx,
-		"SELECT gid, incarnation, version, pending, banned FROM groups WHERE id = ? ORDER BY incarnation DESC LIMIT 1", p.groupID).
+		"SELECT gid, incarnation, version, pending, banned FROM groups WHERE id = +? ORDER BY incarnation DESC LIMIT 1", p.groupID).
 		Scan(&p.gid, &p.incarnation, &p.version, &p.pending, &p.banned)
 	if errors.Is(err, sql.ErrNoRows) {
 		return 0, 0, false, nil
@@ -51,7 +51,7 @@ func (p *Part) Version() (version, incarnation int, found bool, err error) {
 // Header is the newest incarnation of the group.
 func (p *Part) Header() (h domain.Header, err error) {
 	var g Group
-	_, err = scanGroup(p.tx.QueryRowContext(p.ctx, selectGroup+" WHERE g.gid = ?", p.gid), &g)
+	_, err = scanGroup(p.tx.QueryRowContext(p.ctx, selectGroup+" WHERE g.gid = +?", p.gid), &g)
 	if err == nil {
 		err = addTopics(p.ctx, p.tx, p.gid, &g)
 	}
@@ -116,8 +116,8 @@ const selectOpen = `SELECT a.n, a.kind, f.id, c.id, a.message, a.at
 	FROM applications a JOIN users f ON f.uid = a.from_uid JOIN users c ON c.uid = a.candidate WHERE a.state = 0 AND `
 
 // Each half is a look-up in an index of the open applications.
-const selectOpenOf = selectOpen + `a.gid = ? AND a.candidate = (SELECT uid FROM users WHERE id = ?) UNION ` +
-	selectOpen + `a.gid = ? AND a.from_uid = (SELECT uid FROM users WHERE id = ?) ORDER BY 1`
+const selectOpenOf = selectOpen + `a.gid = +? AND a.candidate = (SELECT uid FROM users WHERE id = ?) UNION ` +
+	selectOpen + `a.gid = +? AND a.from_uid = (SELECT uid FROM users WHERE id = ?) ORDER BY 1`
 
 // open reads open applications, in the order of submission.
 func (p *Part) open(query string, arguments ...any) ([]domain.Application, error) {
@@ -147,7 +147,7 @@ func (p *Part) OpenApplication(id string) (a domain.Application, found bool, err
 	if !ok || groupID != p.groupID || incarnation != p.incarnation {
 		return a, false, nil
 	}
-	open, err := p.open(selectOpen+"a.gid = ? AND a.n = ?", p.gid, n)
+	open, err := p.open(selectOpen+"a.gid = +? AND a.n = +?", p.gid, n)
 	if err != nil || len(open) == 0 {
 		return a, false, err
 	}

@@ -28,10 +28,10 @@ const (
 )
 
 const (
-	lastOpenOrd  = "SELECT ord FROM applications WHERE gid = ? AND state = 0 AND position <= ? ORDER BY position DESC LIMIT 1"
-	lastShutOrd  = "SELECT ord FROM applications WHERE gid = ? AND state > 0 AND position <= ? ORDER BY position DESC LIMIT 1"
+	lastOpenOrd  = "SELECT ord FROM applications WHERE gid = +? AND state = 0 AND position <= ? ORDER BY position DESC LIMIT 1"
+	lastShutOrd  = "SELECT ord FROM applications WHERE gid = +? AND state > 0 AND position <= ? ORDER BY position DESC LIMIT 1"
 	restOfBucket = `SELECT count(*) FROM (
-			SELECT ord FROM applications WHERE gid = ? AND state = 0 AND position > ? ORDER BY position LIMIT 64
+			SELECT ord FROM applications WHERE gid = +? AND state = 0 AND position > ? ORDER BY position LIMIT 64
 		) WHERE ord < ?`
 	sumOfBuckets = "SELECT coalesce(sum(n), 0) FROM buckets WHERE gid = ? AND level = ? AND bucket > ? AND bucket < ?"
 )
