@@ -191,14 +191,16 @@ func (q *Queries) Application(ctx context.Context, applicationID string) (Applic
 	return a, nil
 }
 
-// selectApplication is what is shown of an application: of tables a, g, and joinUsers.
+// What is shown of an application a to a group g, from somebody f. Mostly it is f who
+// would become a member, and nobody has decided.
 const (
-	selectApplication = `SELECT g.id, g.incarnation, a.n, a.kind, f.id, c.id, a.message, a.state, coalesce(d.id, ''), a.by_app_admin, a.reason,
+	selectApplication = `SELECT g.id, g.incarnation, a.n, a.kind, f.id,
+		iif(a.candidate = a.from_uid, f.id, (SELECT id FROM users WHERE uid = a.candidate)), a.message, a.state,
+		iif(a.decided_by = 0, '', (SELECT id FROM users WHERE uid = a.decided_by)), a.by_app_admin, a.reason,
 		a.submitted_at, a.at, a.closed_at, a.position `
-	joinUsers = `CROSS JOIN users f ON f.uid = a.from_uid CROSS JOIN users c ON c.uid = a.candidate
-		LEFT JOIN users d ON d.uid = a.decided_by`
-	selectOneApplication = selectApplication + "FROM groups g CROSS JOIN applications a ON a.gid = g.gid " + joinUsers +
-		" WHERE g.id = +? AND g.incarnation = +? AND a.n = +?"
+
+	selectOneApplication = selectApplication + `FROM groups g CROSS JOIN applications a ON a.gid = g.gid CROSS JOIN users f ON f.uid = a.from_uid
+		WHERE g.id = +? AND g.incarnation = +? AND a.n = +?`
 )
 
 // scanApplication reads a row of selectApplication, for a viewer (empty: nobody).

@@ -42,7 +42,7 @@ func selectNewest(whose string) string {
 		ORDER BY 4 DESC
 	)
 	` + selectApplication + `FROM queue q CROSS JOIN groups g ON g.gid = q.gid CROSS JOIN applications a ON a.gid = q.gid AND a.n = q.n
-		` + joinUsers + ` WHERE q.n > 0 LIMIT +?3`
+		CROSS JOIN users f ON f.uid = a.from_uid WHERE q.n > 0 LIMIT +?3`
 }
 
 // newestFirst reads a page with one of the two statements, as a viewer sees it.
