@@ -1,6 +1,9 @@
 package commands
 
-import "github.com/grouplog/grouplog/eventstore"
+import (
+	"github.com/grouplog/grouplog/domain"
+	"github.com/grouplog/grouplog/eventstore"
+)
 
 // verdict is what the decision on one request came to, before it is durable.
 type verdict struct {
@@ -18,7 +21,9 @@ type batch struct {
 
 	ids    map[string]bool // command IDs
 	groups map[string]bool // groups that it has events of
-	users  map[string]bool // users whom it brings into a group or out of it; see movedBy
+	users  map[string]bool // users whom it brings into a group or out of it; see move
+
+	everybody bool // it ends a group, of which anybody may have been a member
 
 	committed chan struct{} // closed when the two below are set
 	results   []eventstore.Result
@@ -37,6 +42,7 @@ func (b *batch) reset() {
 	clear(b.ids)
 	clear(b.groups)
 	clear(b.users)
+	b.everybody = false
 	b.committed, b.results, b.err = make(chan struct{}), nil, nil
 }
 
@@ -50,6 +56,29 @@ func (b *batch) add(v verdict, commit *eventstore.Commit) {
 		b.ids[id] = true
 	}
 	b.verdicts = append(b.verdicts, v)
+}
+
+// move takes note of the users whom an event brings into a group or out of it.
+func (b *batch) move(e domain.Event) {
+	switch e := e.(type) {
+	case domain.GroupCreated:
+		b.moveFounders(&e)
+	case domain.GroupImported:
+		b.moveFounders(&e.GroupCreated)
+	case domain.GroupDismissed, domain.GroupRecycled:
+		b.everybody = true
+	default:
+		for _, id := range domain.Concerned(e) {
+			b.users[id] = true
+		}
+	}
+}
+
+func (b *batch) moveFounders(e *domain.GroupCreated) {
+	b.users[e.Owner] = true
+	for _, m := range e.Members {
+		b.users[m.UserID] = true
+	}
 }
 
 // commit appends the batch. Whoever waits for committed may look at what came of it.

@@ -100,6 +100,35 @@ func (p *Part) Person(userID string) (domain.Person, error) {
 	return person, nil
 }
 
+// Longest is the user who has been a member for longest, of those whom known does not
+// report and who are not the owner; empty where there is none. It reads all members in
+// SQL, a million in a fraction of a second: it is for an owner who quits.
+func (p *Part) Longest(known func(userID string) bool) (string, error) {
+	for limit := 16; ; limit *= 16 {
+		seen, longest := 0, ""
+		rows, err := p.tx.QueryContext(p.ctx, selectLongest, p.gid, limit)
+		err = scanAll(rows, err, func(rows *sql.Rows) error {
+			var id string
+			err := rows.Scan(&id)
+			if seen++; longest == "" && !known(id) {
+				longest = id
+			}
+			return err
+		})
+		if err != nil {
+			return "", fmt.Errorf("longest-standing member of group %q: %w", p.groupID, err)
+		}
+		if longest != "" || seen < limit {
+			return longest, nil
+		}
+	}
+}
+
+// Times of joining need not rise with seq: imported members have pasts of their own.
+const selectLongest = `SELECT u.id FROM (
+		SELECT uid, joined_at, seq FROM members WHERE gid = +? AND role < 400 ORDER BY joined_at, seq LIMIT +?
+	) m CROSS JOIN users u ON u.uid = m.uid ORDER BY m.joined_at, m.seq`
+
 func (p *Part) bannedUntil(userID string) (time.Time, error) {
 	if !p.banned {
 		return time.Time{}, nil
