@@ -106,6 +106,11 @@ func (h *Handler) load(ctx context.Context, r *request) (*domain.Group, error) {
 	if h.aheadOfLog(groupID) {
 		return nil, errLater
 	}
+	if c, ok := r.command.(interface{ fresh() bool }); ok && c.fresh() && r.attempts == 0 {
+		group := domain.NewGroup(groupID) // if it is used after all, the commit says so
+		h.groups.put(group)
+		return group, nil
+	}
 	if whole || h.config.Parts == nil {
 		return h.loadWhole(ctx, groupID)
 	}
