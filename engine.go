@@ -235,6 +235,16 @@ func (e *Engine) Applications(ctx context.Context, userID string, filter groupvi
 	return e.groups.Applications(ctx, userID, filter)
 }
 
+// UnreadApplications is how many of the pending applications to groups in which the
+// user may decide them now came after the user last marked them as read: the number for
+// a badge, which ApplicationPage has too. It costs the same for any number of them.
+func (e *Engine) UnreadApplications(ctx context.Context, userID string) (int, error) {
+	if err := e.current(ctx); err != nil {
+		return 0, err
+	}
+	return e.groups.UnreadCount(ctx, userID)
+}
+
 // GroupApplications yields the applications to one group, whoever may decide them:
 // for operators.
 func (e *Engine) GroupApplications(ctx context.Context, groupID string, filter groupview.ApplicationFilter) iter.Seq2[groupview.Application, error] {

@@ -190,3 +190,54 @@ func TestQuotaOfWhatComesToNothing(t *testing.T) {
 		require.NoError(t, err)
 	}
 }
+
+// A dismissal frees the quota of the members for what is decided right after it.
+func TestQuotaAfterADismissal(t *testing.T) {
+	policies := domain.Classic()
+	meeting := policies[domain.Meeting]
+	meeting.Limits.GroupsPerUser = 1
+	policies[domain.Meeting] = meeting
+	store := eventstoretest.Faulty(memory.New())
+	engine := openFile(t, grouplog.Memory, &grouplog.Options{Store: store, Policies: policies})
+	for owner, group := range map[string]string{"alice": "old", "dave": "new"} {
+		_, err := engine.As(owner).CreateGroup(t.Context(), domain.Meeting, group, group)
+		require.NoError(t, err)
+	}
+	_, err := engine.As("bob").JoinGroup(t.Context(), "old", "")
+	require.NoError(t, err)
+	_, err = engine.As("bob").JoinGroup(t.Context(), "new", "")
+	require.ErrorIs(t, err, domain.ErrQuotaExceeded)
+
+	entered, held := make(chan struct{}), make(chan struct{})
+	var appends atomic.Int64
+	store.BeforeAppend(func(context.Context, []eventstore.Commit) error {
+		if appends.Add(1) == 1 {
+			close(entered)
+			<-held
+		}
+		return nil
+	})
+	var futures []*commands.Future
+	for _, wish := range []struct {
+		as  string
+		cmd commands.Command
+	}{
+		{"carol", commands.CreateGroup{GroupType: domain.Public, Name: "C"}},
+		{"alice", commands.Dismiss{GroupID: "old"}},
+		{"bob", commands.RequestJoin{GroupID: "new"}},
+	} {
+		future, err := engine.Submit(t.Context(), domain.Actor{UserID: wish.as}, wish.cmd)
+		require.NoError(t, err)
+		futures = append(futures, future)
+		if wish.as == "carol" {
+			<-entered
+		}
+	}
+	close(held)
+	for _, future := range futures {
+		_, err := future.Wait(t.Context())
+		require.NoError(t, err)
+	}
+	_, err = engine.Member(t.Context(), "new", "bob")
+	require.NoError(t, err)
+}

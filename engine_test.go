@@ -94,6 +94,36 @@ func TestReadYourWrites(t *testing.T) {
 	require.Equal(t, 1, group.MemberCount)
 }
 
+// The number of unread applications follows every command that has been answered.
+func TestUnreadApplications(t *testing.T) {
+	engine := openFile(t, filepath.Join(t.TempDir(), "groups.db"), nil)
+	alice := engine.As("alice")
+	unread := func(user *grouplog.User) int {
+		n, err := user.UnreadApplications(t.Context())
+		require.NoError(t, err)
+		page, err := user.Applications(t.Context(), groupview.ApplicationFilter{})
+		require.NoError(t, err)
+		require.Equal(t, page.UnreadCount, n)
+		return n
+	}
+	require.Zero(t, unread(alice))
+	for i, group := range []string{"chess", "go"} {
+		_, err := alice.CreateGroup(t.Context(), domain.Public, group, group)
+		require.NoError(t, err)
+		_, err = engine.As("bob").JoinGroup(t.Context(), group, "let me in")
+		require.NoError(t, err)
+		require.Equal(t, i+1, unread(alice))
+	}
+	require.Zero(t, unread(engine.As("bob")), "nobody's approver")
+	require.NoError(t, alice.MarkApplicationsRead(t.Context()))
+	require.Zero(t, unread(alice))
+	_, err := engine.As("bob").JoinGroup(t.Context(), "chess", "please")
+	require.NoError(t, err)
+	require.Equal(t, 1, unread(alice), "asked again")
+	require.NoError(t, alice.AcceptApplication(t.Context(), domain.ApplicationID("chess", 1, 1), ""))
+	require.Zero(t, unread(alice))
+}
+
 // Limits hold under concurrency, a user's quota over many groups included.
 func TestQuotaUnderConcurrency(t *testing.T) {
 	policies := domain.Classic()

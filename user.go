@@ -67,6 +67,11 @@ func (u *User) Applications(ctx context.Context, filter groupview.ApplicationFil
 	return u.engine.Applications(ctx, u.actor.UserID, filter)
 }
 
+// UnreadApplications is the number of unread ones alone, for a badge.
+func (u *User) UnreadApplications(ctx context.Context) (int, error) {
+	return u.engine.UnreadApplications(ctx, u.actor.UserID)
+}
+
 // AcceptApplication makes whom an open application is about a member.
 func (u *User) AcceptApplication(ctx context.Context, applicationID, reason string) error {
 	_, err := u.Do(ctx, commands.AcceptApplication{ApplicationID: applicationID, Reason: reason})

@@ -3,6 +3,7 @@ package commands
 import (
 	"math"
 
+	"github.com/grouplog/grouplog/domain"
 	"github.com/grouplog/grouplog/eventstore"
 )
 
@@ -26,7 +27,9 @@ type batch struct {
 
 	ids    map[string]bool // command IDs
 	groups map[string]bool // groups that it has events of
-	users  map[string]bool // users whom it brings into a group or out of it; see movedBy
+	users  map[string]bool // users whom it brings into a group or out of it; see move
+
+	everybody bool // it ends a group, of which anybody may have been a member
 
 	committed chan struct{} // closed when the two below are set
 	results   []eventstore.Result
@@ -45,6 +48,7 @@ func (b *batch) reset() {
 	clear(b.ids)
 	clear(b.groups)
 	clear(b.users)
+	b.everybody = false
 	b.committed, b.results, b.err = make(chan struct{}), nil, nil
 }
 
@@ -58,6 +62,29 @@ func (b *batch) add(v verdict, commit *eventstore.Commit) {
 		b.ids[id] = true
 	}
 	b.verdicts = append(b.verdicts, v)
+}
+
+// move takes note of the users whom an event brings into a group or out of it.
+func (b *batch) move(e domain.Event) {
+	switch e := e.(type) {
+	case domain.GroupCreated:
+		b.moveFounders(&e)
+	case domain.GroupImported:
+		b.moveFounders(&e.GroupCreated)
+	case domain.GroupDismissed, domain.GroupRecycled:
+		b.everybody = true
+	default:
+		for _, id := range domain.Concerned(e) {
+			b.users[id] = true
+		}
+	}
+}
+
+func (b *batch) moveFounders(e *domain.GroupCreated) {
+	b.users[e.Owner] = true
+	for _, m := range e.Members {
+		b.users[m.UserID] = true
+	}
 }
 
 // commit appends the batch. Whoever waits for committed may look at what came of it.

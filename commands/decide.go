@@ -92,9 +92,9 @@ func (h *Handler) load(ctx context.Context, r *request) (*domain.Group, error) {
 		return nil, nil
 	}
 	group, ok := h.groups.get(groupID)
-	whole := ok && !group.Whole() && h.needsWhole(r, group)
+	whole := ok && !group.Whole() && r.whole
 	if ok && !whole {
-		if group.Whole() || knowsFor(group, r) {
+		if h.knowsFor(group, r) {
 			return group, nil
 		}
 		whole = worthWhole(group, h.groups.lookedUp(groupID)) && !h.aheadOfLog(groupID)
@@ -110,6 +110,11 @@ func (h *Handler) load(ctx context.Context, r *request) (*domain.Group, error) {
 	if h.aheadOfLog(groupID) {
 		return nil, errLater
 	}
+	if c, ok := r.command.(interface{ fresh() bool }); ok && c.fresh() && r.attempts == 0 {
+		group := domain.NewGroup(groupID) // if it is used after all, the commit says so
+		h.groups.put(group)
+		return group, nil
+	}
 	if whole || h.config.Parts == nil {
 		return h.loadWhole(ctx, groupID)
 	}
@@ -117,7 +122,7 @@ func (h *Handler) load(ctx context.Context, r *request) (*domain.Group, error) {
 	if err != nil {
 		h.withoutParts(groupID, err)
 	}
-	if err != nil || group == nil || h.needsWhole(r, group) {
+	if err != nil || group == nil || r.whole {
 		return h.loadWhole(ctx, groupID)
 	}
 	h.groups.drop(groupID)
@@ -206,7 +211,7 @@ func (h *Handler) commit(r *request, group *domain.Group, receipt Receipt, refus
 func (h *Handler) apply(group *domain.Group, events []domain.Event, m domain.Meta) {
 	for _, e := range events {
 		if h.quota {
-			movedBy(h.next.users, group, e)
+			h.next.move(e)
 		}
 		group.Apply(e, m)
 	}
@@ -224,7 +229,7 @@ func (h *Handler) groupsOf(ctx context.Context, userID string) (int, error) {
 	if h.config.GroupsOf == nil {
 		return 0, nil
 	}
-	if h.pending(func(b *batch) bool { return b.users[userID] }) {
+	if h.pending(func(b *batch) bool { return b.everybody || b.users[userID] }) {
 		return 0, errLater
 	}
 	ctx, cancel := context.WithTimeoutCause(ctx, quotaWait, errors.New("the read models are too far behind the log to count groups"))
@@ -234,30 +239,4 @@ func (h *Handler) groupsOf(ctx context.Context, userID string) (int, error) {
 		err = context.Cause(ctx)
 	}
 	return count, err
-}
-
-// movedBy adds the users whom an event brings into a group or out of it, given the
-// group before it.
-func movedBy(users map[string]bool, group *domain.Group, e domain.Event) {
-	switch e := e.(type) {
-	case domain.GroupCreated:
-		moveFounders(users, e)
-	case domain.GroupImported:
-		moveFounders(users, e.GroupCreated)
-	case domain.GroupDismissed, domain.GroupRecycled:
-		for m := range group.Memberships() {
-			users[m.UserID] = true
-		}
-	default:
-		for _, id := range domain.Concerned(e) {
-			users[id] = true
-		}
-	}
-}
-
-func moveFounders(users map[string]bool, e domain.GroupCreated) {
-	users[e.Owner] = true
-	for _, m := range e.Members {
-		users[m.UserID] = true
-	}
 }

@@ -30,8 +30,8 @@ type Config struct {
 	// large group need not load all of it. The read model may be behind the log. When
 	// nil, groups are folded from all of their events.
 	Parts func(ctx context.Context, groupID string, read func(Part) error) error
-	// CacheMembers bounds the groups kept in memory, by their members together.
-	// DefaultCacheMembers when 0.
+	// CacheMembers bounds the groups kept in memory, by their members together, of
+	// some 130 bytes each. DefaultCacheMembers when 0.
 	CacheMembers int
 	// QueueLength bounds the commands that wait; more block their callers.
 	// DefaultQueueLength when 0.
@@ -41,7 +41,7 @@ type Config struct {
 
 // Defaults of Config.
 const (
-	DefaultCacheMembers = 2_000_000
+	DefaultCacheMembers = 500_000
 	DefaultQueueLength  = 4_096
 )
 

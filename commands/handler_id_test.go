@@ -227,3 +227,22 @@ func TestMalformedCommandsSpoilNothing(t *testing.T) {
 		require.ErrorIs(t, err, commands.ErrIDReused)
 	})
 }
+
+// An assigned ID is not looked for before a group is made of it. Where it is in use
+// after all, the commit says so, and the wish is judged against that group.
+func TestAssignedIDThatIsInUse(t *testing.T) {
+	log := memory.New()
+	h := start(t, log, func(c *commands.Config) {
+		c.CacheMembers = 1 // what is not used stays in the log alone
+		c.Random = func() string { return "00000000000000000000000000" }
+	})
+	group := commands.CreateGroup{GroupType: domain.Meeting, Name: "A group"}
+	first := must(t, h, User("olga"), group)
+	must(t, h, User("olga"), commands.CreateGroup{GroupType: domain.Meeting, GroupID: "other", Name: "Another"})
+	_, err := h.Do(t.Context(), User("ben"), group)
+	require.ErrorIs(t, err, domain.ErrGroupIDTaken)
+	loaded, err := commands.Load(t.Context(), log, first.GroupID)
+	require.NoError(t, err)
+	require.Equal(t, "olga", loaded.Owner())
+	require.Equal(t, 1, loaded.Incarnation())
+}

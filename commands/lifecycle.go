@@ -43,6 +43,9 @@ func (c *CreateGroup) assignID(policies domain.Policies, random func() string) {
 	}
 }
 
+// fresh reports whether the ID was assigned: then no group has had it.
+func (c CreateGroup) fresh() bool { return c.assigned }
+
 func (c CreateGroup) check(s *Situation) *domain.Refusal {
 	policy, known := s.Policies[c.GroupType]
 	if !known {

@@ -19,6 +19,9 @@ type Part interface {
 	Header() (domain.Header, error)
 	// Person is what the group holds of a user.
 	Person(userID string) (domain.Person, error)
+	// Longest is the user who has been a member for longest, of those whom known does
+	// not report and who are not the owner; empty where there is none.
+	Longest(known func(userID string) bool) (userID string, err error)
 	// OpenApplication is an open application by its ID; found is false where there is
 	// none.
 	OpenApplication(id string) (a domain.Application, found bool, err error)
@@ -81,7 +84,7 @@ func (h *Handler) sparse(ctx context.Context, r *request, groupID string) (*doma
 		for _, e := range tail {
 			group.Apply(e.event, e.meta)
 		}
-		return nil
+		return h.learnHeir(p, group, r)
 	})
 	if err != nil {
 		return nil, fmt.Errorf("load group %q: %w", groupID, err)
@@ -100,7 +103,10 @@ func (h *Handler) complete(ctx context.Context, r *request, group *domain.Group)
 		case !found || version < group.Since() || version > group.Version() || incarnation != group.Incarnation():
 			return errBehind
 		}
-		return learnFor(p, group, r)
+		if err := learnFor(p, group, r); err != nil {
+			return err
+		}
+		return h.learnHeir(p, group, r)
 	})
 }
 
@@ -144,10 +150,34 @@ func learnFor(p Part, group *domain.Group, r *request) error {
 	return learn(p, group, a.From, a.Candidate)
 }
 
-// knowsFor reports whether learnFor would have nothing to do.
-func knowsFor(group *domain.Group, r *request) bool {
+// passesOn reports whether a request is that of an owner who quits and whom the
+// member follows who has been in the group for longest.
+func (h *Handler) passesOn(r *request, group *domain.Group) bool {
+	_, quits := r.command.(Quit)
+	return quits && group.Owner() == r.actor.UserID && h.config.Policies[group.Type()].OwnerQuit == domain.OwnerPassesOn
+}
+
+// learnHeir makes known who follows an owner who quits. To those who are not known,
+// nothing has happened since what the read model shows, so of them it is the first
+// there; and the group can tell whether one whom it knows has been in for longer.
+func (h *Handler) learnHeir(p Part, group *domain.Group, r *request) error {
+	if !h.passesOn(r, group) {
+		return nil
+	}
+	heir, err := p.Longest(group.Knows)
+	if err != nil {
+		return err
+	}
+	return learn(p, group, heir)
+}
+
+// knowsFor reports whether learnFor and learnHeir would have nothing to do.
+func (h *Handler) knowsFor(group *domain.Group, r *request) bool {
 	if group.Whole() {
 		return true
+	}
+	if h.passesOn(r, group) {
+		return false
 	}
 	if slices.ContainsFunc(people(r), func(id string) bool { return !group.Knows(id) }) {
 		return false
@@ -171,21 +201,6 @@ func people(r *request) []string {
 		people = append(people, c.about()...)
 	}
 	return slices.DeleteFunc(people, func(id string) bool { return id == "" })
-}
-
-// needsWhole reports whether the rule for a request looks at every member.
-func (h *Handler) needsWhole(r *request, group *domain.Group) bool {
-	if r.whole {
-		return true
-	}
-	switch r.command.(type) {
-	case Quit: // the successor
-		return group.Owner() == r.actor.UserID
-	case Dismiss, Recycle: // whose memberships end
-		return h.quota
-	default:
-		return false
-	}
 }
 
 // knowsAll reports whether a group knows everybody whom events are about, so that

@@ -46,7 +46,7 @@ func (g *Group) begin(at time.Time) {
 		lastAt:      g.lastAt,
 		status:      Live,
 		createdAt:   at,
-		members:     map[string]*Membership{},
+		members:     map[string]member{},
 	}
 }
 
@@ -70,7 +70,7 @@ func (g *Group) admit(userID string, role Role, at time.Time) {
 	if role == NotMember {
 		role = Member // a role that is not given
 	}
-	g.members[userID] = &Membership{UserID: userID, Role: role, JoinedAt: at, Order: g.joins}
+	g.members[userID] = member{role: role, joinedAt: at.UnixMicro(), order: g.joins}
 	g.joins++
 	g.count++
 	switch role {
@@ -103,16 +103,17 @@ func (g *Group) remove(userID string, at time.Time) {
 // rank gives a member a role.
 func (g *Group) rank(userID string, role Role) {
 	m := g.members[userID]
-	if m == nil || role == NotMember {
+	if m.role == NotMember || role == NotMember {
 		return
 	}
-	switch m.Role {
+	switch m.role {
 	case Admin:
 		g.admins--
 	case Owner:
 		g.owner = ""
 	}
-	m.Role = role
+	m.role = role
+	g.members[userID] = m
 	switch role {
 	case Admin:
 		g.admins++

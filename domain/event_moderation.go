@@ -11,9 +11,7 @@ type MemberMuted struct {
 func (MemberMuted) EventName() string { return "member.muted" }
 
 func (e MemberMuted) evolve(g *Group, _ Meta) {
-	if m := g.members[e.UserID]; m != nil {
-		m.MutedUntil = e.Until
-	}
+	g.annotate(e.UserID, func(x *extra) { x.mutedUntil = e.Until })
 }
 
 // MemberUnmuted lets a member speak again.
@@ -24,9 +22,7 @@ type MemberUnmuted struct {
 func (MemberUnmuted) EventName() string { return "member.unmuted" }
 
 func (e MemberUnmuted) evolve(g *Group, _ Meta) {
-	if m := g.members[e.UserID]; m != nil {
-		m.MutedUntil = time.Time{}
-	}
+	g.annotate(e.UserID, func(x *extra) { x.mutedUntil = time.Time{} })
 }
 
 // GroupMuted switches the silence of all plain members on or off.

@@ -64,10 +64,10 @@ type MemberInfoChanged struct {
 func (MemberInfoChanged) EventName() string { return "member.info_changed" }
 
 func (e MemberInfoChanged) evolve(g *Group, _ Meta) {
-	if m := g.members[e.UserID]; m != nil {
-		set(&m.NameCard, e.NameCard)
-		m.Custom = merged(m.Custom, e.Custom)
-	}
+	g.annotate(e.UserID, func(x *extra) {
+		set(&x.nameCard, e.NameCard)
+		x.custom = merged(x.custom, e.Custom)
+	})
 }
 
 // AttributesChanged holds the attributes that were set and those deleted. Unlike

@@ -32,8 +32,8 @@ type Group struct {
 	count   int // members
 	admins  int
 	joins   int // memberships begun in this incarnation
-	members map[string]*Membership
-	sparse  bool // members holds only those known; nil there is a known stranger
+	members map[string]member
+	sparse  bool // members holds only those known
 	since   int  // the version at which a sparse group knew nobody
 	bans    map[string]time.Time
 
@@ -125,20 +125,15 @@ func (g *Group) Count() int { return g.count }
 func (g *Group) AdminCount() int { return g.admins }
 
 // Role is a user's role; NotMember for a stranger.
-func (g *Group) Role(userID string) Role {
-	if m := g.members[userID]; m != nil {
-		return m.Role
-	}
-	return NotMember
-}
+func (g *Group) Role(userID string) Role { return g.members[userID].role }
 
 // IsMember reports whether the user is in the group.
 func (g *Group) IsMember(userID string) bool { return g.Role(userID) != NotMember }
 
 // Membership is a user's membership, and whether there is one.
 func (g *Group) Membership(userID string) (Membership, bool) {
-	if m := g.members[userID]; m != nil {
-		return *m, true
+	if m := g.members[userID]; m.role != NotMember {
+		return m.membership(userID), true
 	}
 	return Membership{}, false
 }
@@ -147,22 +142,15 @@ func (g *Group) Membership(userID string) (Membership, bool) {
 // where all members are wanted anyway, and not on a sparse group.
 func (g *Group) Memberships() iter.Seq[Membership] {
 	return func(yield func(Membership) bool) {
-		inOrder := slices.SortedFunc(values(g.members), func(a, b *Membership) int {
-			return cmp.Compare(a.Order, b.Order)
-		})
-		for _, m := range inOrder {
-			if !yield(*m) {
-				return
+		inOrder := make([]Membership, 0, g.count)
+		for id, m := range g.members {
+			if m.role != NotMember {
+				inOrder = append(inOrder, m.membership(id))
 			}
 		}
-	}
-}
-
-// values are those that are not nil.
-func values(members map[string]*Membership) iter.Seq[*Membership] {
-	return func(yield func(*Membership) bool) {
-		for _, m := range members {
-			if m != nil && !yield(m) {
+		slices.SortFunc(inOrder, func(a, b Membership) int { return cmp.Compare(a.Order, b.Order) })
+		for _, m := range inOrder {
+			if !yield(m) {
 				return
 			}
 		}
@@ -171,17 +159,14 @@ func values(members map[string]*Membership) iter.Seq[*Membership] {
 
 // Successor is the member who has been in the group longest, the owner aside;
 // empty if there is nobody else. It looks at every member: not for a sparse group.
-func (g *Group) Successor() string {
-	var longest *Membership
-	for _, m := range g.members {
-		if m != nil && m.Role != Owner && (longest == nil || m.before(longest)) {
-			longest = m
+func (g *Group) Successor() (userID string) {
+	var longest member
+	for id, m := range g.members {
+		if m.role != NotMember && m.role != Owner && (userID == "" || m.before(longest)) {
+			userID, longest = id, m
 		}
 	}
-	if longest == nil {
-		return ""
-	}
-	return longest.UserID
+	return userID
 }
 
 // Banned reports whether the user is banned at that time.

@@ -44,7 +44,7 @@ func NewSparse(h Header) *Group {
 		owner: h.Owner, count: h.Count, admins: h.Admins, joins: h.Joins,
 		attributes: h.Attributes, attributesVersion: h.AttributesVersion, topics: h.Topics,
 		applications: applications{submitted: h.ApplicationsSubmitted},
-		members:      map[string]*Membership{}, sparse: true, since: h.Version,
+		members:      map[string]member{}, sparse: true, since: h.Version,
 	}
 	return g
 }
@@ -82,7 +82,10 @@ func (g *Group) Learn(userID string, p Person) {
 			g.applications.put(&app)
 		}
 	}
-	g.members[userID] = p.Membership
+	g.members[userID] = member{}
+	if p.Membership != nil {
+		g.members[userID] = p.Membership.member()
+	}
 	if !p.BannedUntil.IsZero() {
 		if g.bans == nil {
 			g.bans = map[string]time.Time{}
@@ -94,7 +97,7 @@ func (g *Group) Learn(userID string, p Person) {
 // forget ends a membership: in a sparse group, by knowing that there is none.
 func (g *Group) forget(userID string) {
 	if g.sparse {
-		g.members[userID] = nil
+		g.members[userID] = member{}
 		return
 	}
 	delete(g.members, userID)

@@ -83,6 +83,16 @@ func (c conn) exec(statements string) error {
 	return err
 }
 
+// query runs a statement for several rows. A connection with a cache of statements keeps
+// it compiled, which it does not for prepare.
+func (c conn) query(statement string, values ...driver.Value) (driver.Rows, error) {
+	args := make([]driver.NamedValue, len(values))
+	for i, value := range values {
+		args[i] = driver.NamedValue{Ordinal: i + 1, Value: value}
+	}
+	return c.Conn.(driver.QueryerContext).QueryContext(context.Background(), statement, args)
+}
+
 // value is the one value that a statement answers.
 func (c conn) value(statement string) (driver.Value, error) {
 	s, err := c.prepare(statement)

@@ -19,8 +19,8 @@ const (
 	// A text would be copied once more on its way to a []byte.
 	selectRecord  = `SELECT position, stream, version, type, schema, actor, app_admin, time, command_id, CAST(data AS BLOB), checksum FROM events `
 	recordColumns = 11
-	selectAll     = selectRecord + `WHERE position > ? ORDER BY position LIMIT ?`
-	selectStream  = selectRecord + `WHERE stream = ? AND version > ? ORDER BY version LIMIT ?`
+	selectAll     = selectRecord + `WHERE position > ? ORDER BY position LIMIT +?`
+	selectStream  = selectRecord + `WHERE stream = +? AND version > ? ORDER BY version LIMIT +?`
 
 	selectHead    = `SELECT coalesce(max(position), 0) FROM events`
 	selectOutcome = `SELECT fingerprint, answer, first, last, checksum FROM outcomes WHERE command_id = ?`
@@ -198,13 +198,8 @@ func (db *DB) withReader(ctx context.Context, read func(conn) error) error {
 }
 
 // fill runs the query and keeps its records, until the page is full or an error.
-func (p *page) fill(c conn, query string, args []driver.Value) (err error) {
-	s, err := c.prepare(query) // the connection remembers it
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, s.Close()) }()
-	rows, err := s.rows(args...)
+func (p *page) fill(c conn, query string, args []driver.Value) error {
+	rows, err := c.query(query, args...)
 	if err != nil {
 		return err
 	}

@@ -30,7 +30,7 @@ func newWriterConn(c conn) (*writerConn, error) {
 		{&w.commit, "COMMIT"},
 		{&w.rollback, "ROLLBACK"},
 		{&w.selectHead, selectHead},
-		{&w.selectVersion, "SELECT coalesce(max(version), 0) FROM events WHERE stream = ?"},
+		{&w.selectVersion, "SELECT coalesce(max(version), 0) FROM events WHERE stream = +?"},
 		{&w.findOutcome, selectOutcome},
 		{&w.insertEvent, `INSERT INTO events
 			(position, stream, version, type, schema, actor, app_admin, time, command_id, data, checksum)

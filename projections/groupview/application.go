@@ -119,22 +119,11 @@ type ApplicationPage struct {
 // the page, and not with the number of applications.
 func (q *Queries) Applications(ctx context.Context, userID string, filter ApplicationFilter) (ApplicationPage, error) {
 	page := ApplicationPage{Applications: []Application{}}
-	err := q.views.Read(ctx, func(tx *sql.Tx) error {
-		uid, err := userKey(ctx, tx, userID)
-		if err != nil {
+	err := q.views.Read(ctx, func(tx *sql.Tx) (err error) {
+		if page.UnreadCount, err = unread(ctx, tx, userID); err != nil {
 			return err
 		}
-		groups, err := approverGroups(ctx, tx, uid)
-		if err != nil {
-			return err
-		}
-		if page.UnreadCount, err = unread(ctx, tx, uid, groups); err != nil {
-			return err
-		}
-		if filter.GroupID != "" {
-			groups = only(groups, filter.GroupID)
-		}
-		page.Applications, page.Next, err = newestFirst(ctx, tx, groups, filter, uid)
+		page.Applications, page.Next, err = newestFirst(ctx, tx, selectOfApprover, userID, filter, userID)
 		return err
 	})
 	if err != nil {
@@ -147,15 +136,7 @@ func (q *Queries) Applications(ctx context.Context, userID string, filter Applic
 // is owner or admin now, are newer than the user's read mark.
 func (q *Queries) UnreadCount(ctx context.Context, userID string) (n int, err error) {
 	err = q.views.Read(ctx, func(tx *sql.Tx) error {
-		uid, err := userKey(ctx, tx, userID)
-		if err != nil {
-			return err
-		}
-		groups, err := approverGroups(ctx, tx, uid)
-		if err != nil {
-			return err
-		}
-		n, err = unread(ctx, tx, uid, groups)
+		n, err = unread(ctx, tx, userID)
 		return err
 	})
 	if err != nil {
@@ -175,11 +156,11 @@ func (q *Queries) GroupApplications(ctx context.Context, groupID string, filter 
 			filter.Cursor = start
 		}
 		err = q.views.Read(ctx, func(tx *sql.Tx) error {
-			g, err := applicationGroup(ctx, tx, groupID)
+			gid, _, err := newest(ctx, tx, groupID)
 			if err != nil {
 				return err
 			}
-			page, next, err = newestFirst(ctx, tx, []approved{g}, filter, 0)
+			page, next, err = newestFirst(ctx, tx, selectOfGroup, gid, filter, "")
 			return err
 		})
 		if err != nil {
@@ -193,17 +174,12 @@ func (q *Queries) GroupApplications(ctx context.Context, groupID string, filter 
 // sees it. An ID that is none gives ErrNotFound.
 func (q *Queries) Application(ctx context.Context, applicationID string) (Application, error) {
 	var a Application
-	err := q.views.Read(ctx, func(tx *sql.Tx) error {
+	err := q.views.Read(ctx, func(tx *sql.Tx) (err error) {
 		groupID, incarnation, n, ok := domain.ParseApplicationID(applicationID)
 		if !ok {
 			return notFound("%q is not the ID of an application", applicationID)
 		}
-		var gid int64
-		err := tx.QueryRowContext(ctx, "SELECT gid FROM groups WHERE id = ? AND incarnation = ?", groupID, incarnation).Scan(&gid)
-		if err == nil {
-			g := approved{gid: gid, id: groupID, incarnation: incarnation}
-			a, err = scanApplication(tx.QueryRowContext(ctx, selectApplication+" WHERE a.gid = ? AND a.n = ?", gid, n), &g, 0)
-		}
+		a, err = scanApplication(tx.QueryRowContext(ctx, selectOneApplication, groupID, incarnation, n), "")
 		if errors.Is(err, sql.ErrNoRows) {
 			return notFound("there is no application %q", applicationID)
 		}
@@ -215,30 +191,36 @@ func (q *Queries) Application(ctx context.Context, applicationID string) (Applic
 	return a, nil
 }
 
-const selectApplication = `SELECT a.n, a.kind, f.id, c.id, a.message, a.state, a.decided_by, coalesce(d.id, ''), a.by_app_admin, a.reason,
-		a.submitted_at, a.at, a.closed_at, a.position
-	FROM applications a CROSS JOIN users f ON f.uid = a.from_uid CROSS JOIN users c ON c.uid = a.candidate
-		LEFT JOIN users d ON d.uid = a.decided_by`
+// What is shown of an application a to a group g, from somebody f. Mostly it is f who
+// would become a member, and nobody has decided.
+const (
+	selectApplication = `SELECT g.id, g.incarnation, a.n, a.kind, f.id,
+		iif(a.candidate = a.from_uid, f.id, (SELECT id FROM users WHERE uid = a.candidate)), a.message, a.state,
+		iif(a.decided_by = 0, '', (SELECT id FROM users WHERE uid = a.decided_by)), a.by_app_admin, a.reason,
+		a.submitted_at, a.at, a.closed_at, a.position `
 
-// scanApplication reads a row of selectApplication, for a viewer (0: nobody).
-func scanApplication(row interface{ Scan(...any) error }, g *approved, viewer int64) (Application, error) {
+	selectOneApplication = selectApplication + `FROM groups g CROSS JOIN applications a ON a.gid = g.gid CROSS JOIN users f ON f.uid = a.from_uid
+		WHERE g.id = +? AND g.incarnation = +? AND a.n = +?`
+)
+
+// scanApplication reads a row of selectApplication, for a viewer (empty: nobody).
+func scanApplication(row interface{ Scan(...any) error }, viewer string) (Application, error) {
 	var (
-		n                         int
-		by                        int64
+		a                         Application
+		incarnation, n            int
 		submittedAt, at, closedAt int64
 	)
-	a := Application{GroupID: g.id}
-	err := row.Scan(&n, &a.Kind, &a.From, &a.UserID, &a.Message, &a.State, &by, &a.HandledBy, &a.ByAppAdmin, &a.Reason,
+	err := row.Scan(&a.GroupID, &incarnation, &n, &a.Kind, &a.From, &a.UserID, &a.Message, &a.State, &a.HandledBy, &a.ByAppAdmin, &a.Reason,
 		&submittedAt, &at, &closedAt, &a.Position)
 	if err != nil {
 		return Application{}, err
 	}
-	a.ApplicationID = domain.ApplicationID(g.id, g.incarnation, n)
+	a.ApplicationID = domain.ApplicationID(a.GroupID, incarnation, n)
 	a.SubmittedAt, a.At, a.HandledAt = moment(submittedAt), moment(at), clock(closedAt)
 	switch {
 	case a.State == Pending:
 		a.HandleStatus = Unhandled
-	case viewer != 0 && by == viewer:
+	case viewer != "" && a.HandledBy == viewer:
 		a.HandleStatus = HandledByMe
 	default:
 		a.HandleStatus = HandledByOther

@@ -51,7 +51,7 @@ type RoleCounts struct {
 func (q *Queries) Group(ctx context.Context, groupID string) (Group, error) {
 	var g Group
 	err := q.views.Read(ctx, func(tx *sql.Tx) error {
-		gid, err := scanGroup(tx.QueryRowContext(ctx, selectGroup+" WHERE g.id = ? ORDER BY g.incarnation DESC LIMIT 1", groupID), &g)
+		gid, err := scanGroup(tx.QueryRowContext(ctx, selectGroup+" WHERE g.id = +? ORDER BY g.incarnation DESC LIMIT 1", groupID), &g)
 		if errors.Is(err, sql.ErrNoRows) {
 			return notFound("no group has the ID %q", groupID)
 		}
@@ -96,9 +96,9 @@ func (q *Queries) Groups(ctx context.Context, filter GroupFilter) iter.Seq2[Grou
 // Two texts, so that each finds its index: one of all groups, one of the live ones.
 const (
 	selectAnyGroups = selectGroup + ` WHERE (g.id, g.incarnation) > (?1, ?2) AND g.id < ?3
-		AND (?4 = '' OR g.type = ?4) ORDER BY g.id, g.incarnation LIMIT ?5`
-	selectLiveGroups = selectGroup + ` WHERE g.status = 1 AND (g.id > ?1 OR g.id = ?1 AND ?2 = 0) AND g.id >= ?1 AND g.id < ?3
-		AND (?4 = '' OR g.type = ?4) ORDER BY g.id LIMIT ?5`
+		AND (?4 = '' OR g.type = +?4) ORDER BY g.id, g.incarnation LIMIT +?5`
+	selectLiveGroups = selectGroup + ` WHERE g.status = 1 AND (g.id > ?1 OR g.id = +?1 AND +?2 = 0) AND g.id >= ?1 AND g.id < ?3
+		AND (?4 = '' OR g.type = +?4) ORDER BY g.id LIMIT +?5`
 )
 
 func (q *Queries) groupPage(ctx context.Context, filter GroupFilter, lastID string, lastIncarnation int) ([]Group, error) {
@@ -164,7 +164,7 @@ func addTopics(ctx context.Context, tx *sql.Tx, gid int64, g *Group) error {
 	if !g.SupportTopic {
 		return nil
 	}
-	rows, err := tx.QueryContext(ctx, "SELECT id, name, introduction, notification, face_url FROM topics WHERE gid = ? ORDER BY id", gid)
+	rows, err := tx.QueryContext(ctx, "SELECT id, name, introduction, notification, face_url FROM topics WHERE gid = +? ORDER BY id", gid)
 	return scanAll(rows, err, func(rows *sql.Rows) error {
 		var t domain.Topic
 		err := rows.Scan(&t.ID, &t.Name, &t.Introduction, &t.Notification, &t.FaceURL)
@@ -175,7 +175,7 @@ func addTopics(ctx context.Context, tx *sql.Tx, gid int64, g *Group) error {
 
 // newest finds the key of the newest incarnation of a group.
 func newest(ctx context.Context, tx *sql.Tx, groupID string) (gid int64, incarnation int, err error) {
-	err = tx.QueryRowContext(ctx, "SELECT gid, incarnation FROM groups WHERE id = ? ORDER BY incarnation DESC LIMIT 1", groupID).
+	err = tx.QueryRowContext(ctx, "SELECT gid, incarnation FROM groups WHERE id = +? ORDER BY incarnation DESC LIMIT 1", groupID).
 		Scan(&gid, &incarnation)
 	if errors.Is(err, sql.ErrNoRows) {
 		return 0, 0, notFound("no group has the ID %q", groupID)

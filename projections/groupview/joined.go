@@ -97,7 +97,7 @@ func (q *Queries) JoinedGroupPage(ctx context.Context, userID string, policies d
 const selectJoined = `SELECT g.gid, g.id, g.incarnation, g.type, g.topics, g.name, g.face_url, coalesce(o.id, ''), g.members, g.muted,
 		m.role, m.joined_at, g.created_at, g.last_at
 	FROM members m CROSS JOIN groups g ON g.gid = m.gid LEFT JOIN users o ON o.uid = g.owner
-	WHERE m.uid = ? AND m.gid > ? ORDER BY m.gid`
+	WHERE m.uid = +? AND m.gid > ? ORDER BY m.gid`
 
 func scanJoined(rows *sql.Rows, gid *int64, g *JoinedGroup) (topics bool, err error) {
 	var joinedAt, createdAt, eventAt int64

@@ -91,18 +91,18 @@ func memberCursor(ctx context.Context, tx *sql.Tx, groupID, after string) (gid, 
 }
 
 const selectMembership = `SELECT m.seq, u.id, m.role, m.joined_at, m.name_card, m.custom, m.muted_until
-	FROM users u CROSS JOIN members m ON m.uid = u.uid WHERE u.id = ? AND m.gid = ?`
+	FROM users u CROSS JOIN members m ON m.uid = u.uid WHERE u.id = +? AND m.gid = +?`
 
 // The texts of membersQuery. All take the same parameters.
 const (
 	selectMember = `SELECT m.seq, u.id, m.role, m.joined_at, m.name_card, m.custom, m.muted_until
 	FROM members m `
 	selectAllMembers = selectMember + `CROSS JOIN users u ON u.uid = m.uid
-	WHERE m.gid = ?1 AND m.seq > ?2 AND ?4 = 0 ORDER BY m.seq LIMIT ?3`
+	WHERE m.gid = +?1 AND m.seq > ?2 AND ?4 = 0 ORDER BY m.seq LIMIT +?3`
 	selectByRole = selectMember + `CROSS JOIN users u ON u.uid = m.uid
-	WHERE m.gid = ?1 AND m.seq > ?2 AND m.role = ?4 ORDER BY m.seq LIMIT ?3`
+	WHERE m.gid = +?1 AND m.seq > ?2 AND m.role = +?4 ORDER BY m.seq LIMIT +?3`
 	selectFewByRole = selectMember + `INDEXED BY members_role CROSS JOIN users u ON u.uid = m.uid
-	WHERE m.gid = ?1 AND m.seq > ?2 AND m.role = ?4 AND m.role >= 300 ORDER BY m.seq LIMIT ?3`
+	WHERE m.gid = +?1 AND m.seq > ?2 AND m.role = +?4 AND m.role >= 300 ORDER BY m.seq LIMIT +?3`
 )
 
 // membersQuery is the text for a filter. Admins and owners are few among many, and
@@ -169,7 +169,7 @@ func (q *Queries) Bans(ctx context.Context, groupID string) ([]Ban, error) {
 		if err != nil {
 			return err
 		}
-		rows, err := tx.QueryContext(ctx, "SELECT u.id, b.until FROM bans b CROSS JOIN users u ON u.uid = b.uid WHERE b.gid = ? ORDER BY b.uid", gid)
+		rows, err := tx.QueryContext(ctx, "SELECT u.id, b.until FROM bans b CROSS JOIN users u ON u.uid = b.uid WHERE b.gid = +? ORDER BY b.uid", gid)
 		return scanAll(rows, err, func(rows *sql.Rows) error {
 			var b Ban
 			var until int64

@@ -25,8 +25,10 @@ func TestPlans(t *testing.T) {
 				var detail string
 				require.NoError(t, rows.Scan(&id, &parent, &unused, &detail))
 				require.NotContains(t, detail, "TEMP B-TREE", name)
+				require.NotEqual(t, "MATERIALIZE queue", detail, "%s: the queue must end with the page", name)
 				if strings.HasPrefix(detail, "SCAN") {
-					require.Equal(t, "rest of a bucket", name, detail) // of the 64 rows that were found
+					// What another part of the statement gives, row by row.
+					require.Contains(t, []string{"SCAN q", "SCAN mine", "SCAN rest"}, detail, name)
 				}
 			}
 			return rows.Err()

@@ -112,7 +112,7 @@ func (r *rows) group(id string) (*group, error) {
 		return nil, nil
 	}
 	g := &group{stored: true}
-	err := r.tx.QueryRow("SELECT "+groupColumns+" FROM groups WHERE id = ? ORDER BY incarnation DESC LIMIT 1", id).
+	err := r.tx.QueryRow("SELECT "+groupColumns+" FROM groups WHERE id = +? ORDER BY incarnation DESC LIMIT 1", id).
 		Scan(g.fields()...)
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil, nil

@@ -92,8 +92,9 @@ CREATE TABLE applications (
 	PRIMARY KEY (gid, n)
 ) STRICT, WITHOUT ROWID;
 -- A row is in one of these two, so that a list of either kind never reads past the other.
-CREATE INDEX applications_open ON applications (gid, position) WHERE state = 0;
-CREATE INDEX applications_closed ON applications (gid, position) WHERE state > 0;
+-- ord is there to be read without the row.
+CREATE INDEX applications_open ON applications (gid, position, ord) WHERE state = 0;
+CREATE INDEX applications_closed ON applications (gid, position, ord) WHERE state > 0;
 CREATE INDEX applications_candidate ON applications (gid, candidate) WHERE state = 0;
 CREATE INDEX applications_from ON applications (gid, from_uid) WHERE state = 0;
 

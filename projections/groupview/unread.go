@@ -3,7 +3,6 @@ package groupview
 import (
 	"context"
 	"database/sql"
-	"errors"
 )
 
 // How many open applications are newer than a position, at a cost that does not
@@ -27,84 +26,33 @@ const (
 	bucketLevels = 3
 )
 
-const (
-	lastOpenOrd  = "SELECT ord FROM applications WHERE gid = ? AND state = 0 AND position <= ? ORDER BY position DESC LIMIT 1"
-	lastShutOrd  = "SELECT ord FROM applications WHERE gid = ? AND state > 0 AND position <= ? ORDER BY position DESC LIMIT 1"
-	restOfBucket = `SELECT count(*) FROM (
-			SELECT ord FROM applications WHERE gid = ? AND state = 0 AND position > ? ORDER BY position LIMIT 64
-		) WHERE ord < ?`
-	sumOfBuckets = "SELECT coalesce(sum(n), 0) FROM buckets WHERE gid = ? AND level = ? AND bucket > ? AND bucket < ?"
-)
+// selectUnread counts the applications to the groups in which a user is owner or admin,
+// that are open and newer than the user's read mark. First, the groups in which any is,
+// with the last ord at or before the mark; where there is none, all that are open are
+// newer. Then the rest of the 64 rows: they have the next ords in the order of
+// positions, so looking at 64 is enough. And the buckets.
+const selectUnread = `WITH mine (gid, pending, mark, ord) AS MATERIALIZED (
+		SELECT g.gid, g.pending, me.read_position, max(
+			coalesce((SELECT ord FROM applications WHERE gid = g.gid AND state = 0 AND position <= me.read_position
+				ORDER BY position DESC LIMIT 1), 0),
+			coalesce((SELECT ord FROM applications WHERE gid = g.gid AND state > 0 AND position <= me.read_position
+				ORDER BY position DESC LIMIT 1), 0))
+		FROM users me CROSS JOIN members m ON m.uid = me.uid CROSS JOIN groups g ON g.gid = m.gid
+		WHERE me.id = +? AND m.role >= 300 AND g.pending > 0 AND g.asked_position > me.read_position
+	)
+	SELECT coalesce(sum(iif(ord = 0, pending,
+		(SELECT count(*) FROM (
+			SELECT a.ord FROM applications a WHERE a.gid = mine.gid AND a.state = 0 AND a.position > mark ORDER BY a.position LIMIT 64
+		) rest WHERE rest.ord < (mine.ord >> 6) + 1 << 6) +
+		(SELECT coalesce(sum(n), 0) FROM buckets b WHERE b.gid = mine.gid AND level = 1
+			AND bucket > ord >> 6 AND bucket < (ord >> 12) + 1 << 6) +
+		(SELECT coalesce(sum(n), 0) FROM buckets b WHERE b.gid = mine.gid AND level = 2
+			AND bucket > ord >> 12 AND bucket < (ord >> 18) + 1 << 6) +
+		(SELECT coalesce(sum(n), 0) FROM buckets b WHERE b.gid = mine.gid AND level = 3
+			AND bucket > ord >> 18))), 0) FROM mine`
 
-// unread adds up the groups' open applications that are newer than the user's mark.
-func unread(ctx context.Context, tx *sql.Tx, uid int64, groups []approved) (int, error) {
-	if len(groups) == 0 {
-		return 0, nil
-	}
-	var mark int64
-	if err := tx.QueryRowContext(ctx, "SELECT read_position FROM users WHERE uid = ?", uid).Scan(&mark); err != nil {
-		return 0, err
-	}
-	total := 0
-	for i := range groups {
-		n, err := groups[i].newer(ctx, tx, mark)
-		if err != nil {
-			return 0, err
-		}
-		total += n
-	}
-	return total, nil
-}
-
-// newer counts the group's open applications after a position. Mostly the answer is
-// none or all, which the group's own row tells.
-func (g *approved) newer(ctx context.Context, tx *sql.Tx, mark int64) (int, error) {
-	switch {
-	case g.pending == 0 || mark >= g.asked:
-		return 0, nil
-	case mark < g.created:
-		return g.pending, nil
-	}
-	ord, err := g.ordAt(ctx, tx, mark)
-	if err != nil {
-		return 0, err
-	}
-	if ord == 0 {
-		return g.pending, nil
-	}
-	// The rest of the 64 rows. They have the next ords in the order of positions, so
-	// looking at 64 is enough.
-	var total int
-	err = tx.QueryRowContext(ctx, restOfBucket, g.gid, mark, ((ord>>bucketBits)+1)<<bucketBits).Scan(&total)
-	if err != nil {
-		return 0, err
-	}
-	for level := 1; level <= bucketLevels; level++ {
-		own := ord >> (bucketBits * level)
-		end := (own>>bucketBits + 1) << bucketBits
-		if level == bucketLevels {
-			end = 1 << 62
-		}
-		var n int
-		err := tx.QueryRowContext(ctx, sumOfBuckets, g.gid, level, own, end).Scan(&n)
-		if err != nil {
-			return 0, err
-		}
-		total += n
-	}
-	return total, nil
-}
-
-// ordAt is the ord of the last application at or before a position; zero if there is
-// none.
-func (g *approved) ordAt(ctx context.Context, tx *sql.Tx, position int64) (last int64, err error) {
-	for _, query := range []string{lastOpenOrd, lastShutOrd} {
-		var ord int64
-		err := tx.QueryRowContext(ctx, query, g.gid, position).Scan(&ord)
-		if err != nil && !errors.Is(err, sql.ErrNoRows) {
-			return 0, err
-		}
-		last = max(last, ord)
-	}
-	return last, nil
+// unread runs selectUnread. A user whom no event names has none.
+func unread(ctx context.Context, tx *sql.Tx, userID string) (n int, err error) {
+	err = tx.QueryRowContext(ctx, selectUnread, userID).Scan(&n)
+	return n, err
 }

@@ -4,6 +4,7 @@ import (
 	"database/sql"
 	"fmt"
 	"math/rand/v2"
+	"path/filepath"
 	"slices"
 	"testing"
 
@@ -49,8 +50,12 @@ func crowd(t *testing.T, applications int) *world {
 // counters of several levels are needed.
 func TestUnreadCountsEveryMark(t *testing.T) {
 	w := crowd(t, 6_000) // more than 64² ords, so three levels
-	views := w.views(t, ":memory:", projections.Options{})
+	path := filepath.Join(t.TempDir(), "views.db")
+	views := w.views(t, path, projections.Options{})
 	q := groupview.NewQueries(views)
+	other, err := sql.Open("sqlite3", path)
+	require.NoError(t, err)
+	defer other.Close()
 	before := w.head
 	for mark := eventstore.Position(0); mark < before; mark += 97 {
 		// Marks in the middle of the past: what a read mark set then would be.
@@ -60,19 +65,16 @@ func TestUnreadCountsEveryMark(t *testing.T) {
 				want++
 			}
 		}
-		got, err := q.CountNewer(w.ctx, "owner", mark)
+		_, err := other.ExecContext(w.ctx, "UPDATE users SET read_position = ? WHERE id = 'owner'", int64(mark))
+		require.NoError(t, err)
+		got, err := q.UnreadCount(w.ctx, "owner")
 		require.NoError(t, err)
 		require.Equal(t, want, got, "mark %d", mark)
 	}
-	unread, err := q.UnreadCount(w.ctx, "owner")
-	require.NoError(t, err)
-	all, err := q.CountNewer(w.ctx, "owner", 0)
-	require.NoError(t, err)
-	require.Equal(t, all, unread)
 
 	w.read(t, "owner")
 	require.NoError(t, views.WaitFor(w.ctx, w.head))
-	unread, err = q.UnreadCount(w.ctx, "owner")
+	unread, err := q.UnreadCount(w.ctx, "owner")
 	require.NoError(t, err)
 	require.Zero(t, unread)
 

@@ -12,9 +12,9 @@ import (
 	"github.com/grouplog/grouplog/commands"
 )
 
-// loadWhole has the engine load a group with all of its members: the rule for an owner
-// who quits looks for the member who has been in for longest.
-func loadWhole(ctx context.Context, engine *grouplog.Engine, groupID string) error {
+// touch has the engine load a group, for the rule that looks at most of it: the one for an
+// owner who quits looks for the member who has been in for longest.
+func touch(ctx context.Context, engine *grouplog.Engine, groupID string) error {
 	group, err := engine.Group(ctx, groupID)
 	if err != nil {
 		return err
@@ -36,7 +36,7 @@ func openWarm(ctx context.Context, s *Session) error {
 	for _, size := range s.sizes.WarmGroups {
 		if size == s.sizes.WarmGroups[0] || s.wants(warmRow(size), warmRow(size)+allocations) {
 			sizes = append(sizes, size)
-			if err := loadWhole(ctx, engine, sizedGroup(size)); err != nil {
+			if err := touch(ctx, engine, sizedGroup(size)); err != nil {
 				return err
 			}
 		}
@@ -170,7 +170,7 @@ func openMemory(ctx context.Context, s *Session) error {
 			return err
 		}
 		defer func() { err = errors.Join(err, engine.Close()) }()
-		if err := loadWhole(ctx, engine, sizedGroup(s.sizes.Large)); err != nil {
+		if err := touch(ctx, engine, sizedGroup(s.sizes.Large)); err != nil {
 			return err
 		}
 		line := newPipeline(ctx, engine)
