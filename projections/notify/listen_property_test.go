@@ -63,8 +63,9 @@ type trial struct {
 	groups map[string]*course // by stream
 	epoch  int                // raised by resets
 	from   eventstore.Position
-	calls  int
-	kind   bool // handle everything
+
+	last *account // what was handled last, in this process
+	kind bool     // handle everything
 }
 
 // course is what has been told of one group.
@@ -77,11 +78,11 @@ type course struct {
 // account is what became of one notification.
 type account struct {
 	calls, counted int // in this epoch; counted: those that cannot have been spared
-	since          int // of those, since somebody retried it
+	since          int // calls since somebody retried it
 	done           bool
 	discarded      bool
 	doneBefore     bool // in an earlier epoch, or discarded there
-	acked          int  // the number of the call after which it is acknowledged for sure; 0: never
+	acked          bool // for sure: another call has begun since, in the same process
 	ackedBefore    bool
 }
 
@@ -168,6 +169,7 @@ func (tr *trial) session(t *rapid.T) {
 	require.NoError(t, err)
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
+	tr.last = nil
 	l := tr.listen(t, ctx)
 	for range rapid.IntRange(1, 6).Draw(t, "acts") {
 		tr.act(t)
@@ -247,6 +249,7 @@ func (tr *trial) reset(t *rapid.T) {
 	_, err = tr.registry.Reset(t.Context(), "mailer", to)
 	require.NoError(t, err)
 	tr.epoch++
+	tr.last = nil
 	tr.from = to
 	for _, g := range tr.groups {
 		g.at = -1
@@ -254,7 +257,7 @@ func (tr *trial) reset(t *rapid.T) {
 			was := g.told[p]
 			g.told[p] = &account{
 				doneBefore:  was.doneBefore || was.done || was.discarded,
-				ackedBefore: was.ackedBefore || was.acked > 0 && tr.calls >= was.acked,
+				ackedBefore: was.ackedBefore || was.acked,
 			}
 		}
 	}
@@ -272,18 +275,21 @@ func (tr *trial) handle(ctx context.Context, d notify.Delivery) error {
 	select {
 	case <-time.After(time.Duration(pause) * time.Millisecond):
 	case <-ctx.Done():
-		return ctx.Err()
+		fate = 4
 	}
 	tr.mu.Lock()
 	defer tr.mu.Unlock()
 	switch {
 	case fate == 0:
+		told.since--
 		return fmt.Errorf("for now: %w", notify.ErrUnavailable)
 	case fate == 1 && tr.killed():
 		return errors.New("the process was killed before it had done anything")
+	case fate <= 4 && fate != 2 && ctx.Err() != nil:
+		told.since--
+		return ctx.Err()
 	case fate <= 4:
 		told.counted++
-		told.since++
 		if fate == 2 {
 			panic("handler")
 		}
@@ -292,8 +298,7 @@ func (tr *trial) handle(ctx context.Context, d notify.Delivery) error {
 		told.doneBefore = true
 	default:
 		told.counted++
-		told.since++
-		told.done, told.acked = true, tr.calls+1
+		told.done, tr.last = true, told
 	}
 	return nil
 }
@@ -312,7 +317,9 @@ func (tr *trial) judge(d *notify.Delivery) *account {
 	wrong := func(format string, args ...any) {
 		tr.broken = append(tr.broken, fmt.Sprintf("%s of %s: ", d.ID, d.GroupID)+fmt.Sprintf(format, args...))
 	}
-	tr.calls++
+	if tr.last != nil {
+		tr.last.acked, tr.last = true, nil
+	}
 	g, place := tr.groups[domain.GroupStream(d.GroupID)], placeOf(d.Notification)
 	i := slices.Index(g.places, place)
 	if i < 0 {
@@ -331,15 +338,15 @@ func (tr *trial) judge(d *notify.Delivery) *account {
 		wrong("%v has been told", g.places[g.at])
 	}
 	told := g.told[place]
-	g.at = i
+	g.at, told.acked = i, false
 	if told.discarded {
 		wrong("it was discarded")
 	}
 	if told.calls++; d.Attempt > told.calls || d.Attempt <= told.counted {
 		wrong("attempt %d, and it was told %d times, of which %d count", d.Attempt, told.calls-1, told.counted)
 	}
-	if told.since >= attempts {
-		wrong("it has been tried %d times", told.since)
+	if told.since++; told.since > attempts {
+		wrong("it is tried for the %dth time", told.since)
 	}
 	switch {
 	case told.ackedBefore && d.Occasion != notify.Replay:
@@ -357,8 +364,15 @@ func (tr *trial) finish(t *rapid.T) {
 	tr.grow(t, len(tr.steps))
 	tr.kind = true
 	l := tr.listen(t, t.Context())
-	_, err := tr.registry.Retry(t.Context(), "mailer")
+	time.Sleep(time.Minute)
+	synctest.Wait()
+	were, err := tr.registry.Retry(t.Context(), "mailer")
 	require.NoError(t, err)
+	for _, h := range were {
+		if a := tr.groups[h.Stream].told[h.Place]; a != nil {
+			a.since = 0
+		}
+	}
 	time.Sleep(time.Minute)
 	synctest.Wait()
 	require.NoError(t, l.Err())
