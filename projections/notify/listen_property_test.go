@@ -62,6 +62,7 @@ type trial struct {
 	broken []string           // what should not have been
 	groups map[string]*course // by stream
 	epoch  int                // raised by resets
+	edits  int                // by any verb
 	from   eventstore.Position
 
 	last *account // what was handled last, in this process
@@ -172,9 +173,9 @@ func (tr *trial) session(t *rapid.T) {
 	tr.last = nil
 	l := tr.listen(t, ctx)
 	for range rapid.IntRange(1, 6).Draw(t, "acts") {
+		synctest.Wait() // not between the write before a call and the call
 		tr.act(t)
 		time.Sleep(time.Duration(rapid.IntRange(0, 3000).Draw(t, "ms")) * time.Millisecond)
-		synctest.Wait()
 	}
 	if rapid.Bool().Draw(t, "by the context") {
 		cancel()
@@ -233,6 +234,8 @@ func (tr *trial) release(t *rapid.T, verb func(context.Context, string, ...strin
 		return
 	}
 	require.NoError(t, err)
+	tr.edits++ // what is not acknowledged yet will not be
+	tr.last = nil
 	for _, h := range were {
 		if told := tr.groups[h.Stream].told[h.Place]; told != nil {
 			note(told)
@@ -249,6 +252,7 @@ func (tr *trial) reset(t *rapid.T) {
 	_, err = tr.registry.Reset(t.Context(), "mailer", to)
 	require.NoError(t, err)
 	tr.epoch++
+	tr.edits++
 	tr.last = nil
 	tr.from = to
 	for _, g := range tr.groups {
@@ -270,7 +274,7 @@ func (tr *trial) handle(ctx context.Context, d notify.Delivery) error {
 	if !tr.kind {
 		fate, pause = tr.random.IntN(10), []int{0, 0, 0, 1, 700}[tr.random.IntN(5)]
 	}
-	told, epoch := tr.judge(&d), tr.epoch
+	told, epoch, edits := tr.judge(&d), tr.epoch, tr.edits
 	tr.mu.Unlock()
 	select {
 	case <-time.After(time.Duration(pause) * time.Millisecond):
@@ -298,7 +302,9 @@ func (tr *trial) handle(ctx context.Context, d notify.Delivery) error {
 		told.doneBefore = true
 	default:
 		told.counted++
-		told.done, tr.last = true, told
+		if told.done = true; edits == tr.edits {
+			tr.last = told
+		}
 	}
 	return nil
 }
