@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"os"
 	"path/filepath"
 	"slices"
 	"sync"
@@ -34,12 +33,11 @@ const attempts = 3
 // unless it was discarded, those of a group in order, each tried no more often than it
 // may be, and called a replay only if it had been handled.
 func TestListenThroughEverything(t *testing.T) {
-	dir := t.TempDir()
+	dir, trials := t.TempDir(), 0
 	synctest.Test(t, func(t *testing.T) {
 		rapid.Check(struct{ rapid.TB }{t}, func(t *rapid.T) { // not a *testing.T, whose deadline is not of the bubble's time
-			path, err := os.MkdirTemp(dir, "")
-			require.NoError(t, err)
-			tr := newTrial(t, filepath.Join(path, "groups.consumers.db"))
+			trials++
+			tr := newTrial(t, filepath.Join(dir, fmt.Sprint("trial", trials, ".consumers.db")))
 			defer tr.close()
 			for range rapid.IntRange(1, 5).Draw(t, "sessions") {
 				tr.session(t)
@@ -372,6 +370,7 @@ func (tr *trial) finish(t *rapid.T) {
 	l := tr.listen(t, t.Context())
 	time.Sleep(time.Minute)
 	synctest.Wait()
+	tr.mu.Lock()
 	were, err := tr.registry.Retry(t.Context(), "mailer")
 	require.NoError(t, err)
 	for _, h := range were {
@@ -379,6 +378,7 @@ func (tr *trial) finish(t *rapid.T) {
 			a.since = 0
 		}
 	}
+	tr.mu.Unlock()
 	time.Sleep(time.Minute)
 	synctest.Wait()
 	require.NoError(t, l.Err())
