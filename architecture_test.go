@@ -16,7 +16,7 @@ const module = "github.com/grouplog/grouplog"
 // allowed says which packages of this module each may import, beside itself and
 // what is internal to it. A package that is not here may not exist.
 var allowed = map[string][]string{
-	"":                          {"domain", "commands", "eventstore", "eventstore/sqlite", "eventstore/memory", "projections", "projections/groupview", "projections/notify", "projections/audit"},
+	"":                          {"domain", "commands", "eventstore", "eventstore/sqlite", "eventstore/memory", "projections", "projections/groupview", "projections/notify", "projections/audit", "projections/consumers"},
 	"domain":                    {},
 	"domain/domaintest":         {"domain", "commands", "eventstore"},
 	"commands":                  {"domain", "eventstore"},
@@ -27,7 +27,8 @@ var allowed = map[string][]string{
 	"projections":               {"domain", "eventstore"},
 	"projections/groupview":     {"projections", "domain", "eventstore"},
 	"projections/audit":         {"projections", "domain", "eventstore"},
-	"projections/notify":        {"projections", "domain", "eventstore"},
+	"projections/consumers":     {"eventstore"},
+	"projections/notify":        {"projections", "projections/consumers", "domain", "eventstore"},
 	"docs":                      {},
 }
 
@@ -103,6 +104,7 @@ func TestLinkedModules(t *testing.T) {
 	}
 	slices.Sort(names)
 	require.Equal(t, []string{
+		"github.com/gofrs/flock",
 		"github.com/google/uuid",
 		module,
 		"github.com/mattn/go-sqlite3",

@@ -2,9 +2,7 @@ package projections
 
 import (
 	"context"
-	"crypto/sha256"
 	"database/sql"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"strings"
@@ -37,30 +35,6 @@ type checkpoint struct {
 	epoch    int64 // changes whenever the rows were replaced as a whole
 	position eventstore.Position
 	record   []byte // the fingerprint of the record at position; empty at zero
-}
-
-// fingerprint tells one record from another: SHA-256 over all of its fields, each
-// with its length, so that no two records share the bytes.
-func fingerprint(r *eventstore.Record) []byte {
-	buf := make([]byte, 0, 256+len(r.Data))
-	number := func(n uint64) { buf = binary.BigEndian.AppendUint64(buf, n) }
-	text := func(s string) { number(uint64(len(s))); buf = append(buf, s...) }
-	number(uint64(r.Position))
-	number(uint64(r.Version))
-	number(uint64(r.Schema))
-	number(uint64(r.Time.UnixMicro()))
-	if r.AppAdmin {
-		number(1)
-	} else {
-		number(0)
-	}
-	text(r.Stream)
-	text(r.Type)
-	text(r.Actor)
-	text(r.CommandID)
-	text(string(r.Data))
-	sum := sha256.Sum256(buf)
-	return sum[:]
 }
 
 // create makes the bookkeeping in a file that has none, and refuses the views of

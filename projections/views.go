@@ -139,7 +139,7 @@ func (v *Views) astray(ctx context.Context, p Projection, at checkpoint) (string
 		if err != nil {
 			return "", fmt.Errorf("read the log at position %d: %w", at.position, err)
 		}
-		if record.Position != at.position || !bytes.Equal(fingerprint(&record), at.record) {
+		if record.Position != at.position || !bytes.Equal(record.Fingerprint(), at.record) {
 			return fmt.Sprintf("the log has another record at position %d: it was restored or has gone another way", at.position), nil
 		}
 		return "", nil

@@ -245,7 +245,7 @@ func (w *writer) applyTo(ctx context.Context, p Projection, page []Event) (event
 	if err := p.Apply(ctx, w.tx(p, known), rest); err != nil {
 		return 0, fmt.Errorf("projection %s, positions %d to %d: %w", p.Name(), rest[0].Position, last, err)
 	}
-	at.position, at.record = last, fingerprint(&page[len(page)-1].Record)
+	at.position, at.record = last, page[len(page)-1].Fingerprint()
 	known.checkpoint = at
 	if w.filling != nil {
 		return last, nil // flush writes it

@@ -38,10 +38,8 @@ func (a *app) logTailCommand() *cobra.Command {
 		}
 		return a.withLog(ctx, func(log *sqlite.DB) error {
 			seen, err := a.writeNewest(ctx, log, &filter, lines)
-			for err == nil && follow {
-				if err = wait(ctx, log, tailPoll); err == nil {
-					seen, err = a.writeAfter(ctx, log, &filter, seen)
-				}
+			if err == nil && follow {
+				err = a.writeFollowing(ctx, log, &filter, seen)
 			}
 			if errors.Is(err, context.Canceled) {
 				return &toldError{exitInterrupted} // that is how following ends
@@ -50,18 +48,6 @@ func (a *app) logTailCommand() *cobra.Command {
 		})
 	})
 	return c
-}
-
-func wait(ctx context.Context, log eventstore.Store, poll time.Duration) error {
-	timer := time.NewTimer(poll)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-log.Changed():
-	case <-timer.C:
-	}
-	return nil
 }
 
 // writeNewest writes the last events that the filter lets through, and says up to which
@@ -98,23 +84,22 @@ func (a *app) writeNewest(ctx context.Context, log eventstore.Store, f *logFilte
 	return head, out.Flush()
 }
 
-// writeAfter writes the events after a position, and says how far it came.
-func (a *app) writeAfter(ctx context.Context, log eventstore.Store, f *logFilter, seen eventstore.Position) (eventstore.Position, error) {
-	out := flusher(a.out)
-	for record, err := range log.ReadAll(ctx, seen) {
+// writeFollowing writes the events after a position as they come, until the context
+// ends or something fails.
+func (a *app) writeFollowing(ctx context.Context, log eventstore.Store, f *logFilter, seen eventstore.Position) error {
+	for record, err := range eventstore.Follow(ctx, log, seen, tailPoll) {
 		if err != nil {
-			return seen, err
+			return err
 		}
 		event, err := projections.Decode(record)
 		if err != nil {
-			return seen, err
+			return err
 		}
-		seen = record.Position
 		if f.wants(&event) {
-			if err := a.writeEvent(out, &event, seen); err != nil {
-				return seen, err
+			if err := a.writeEvent(a.out, &event, record.Position); err != nil {
+				return err
 			}
 		}
 	}
-	return seen, out.Flush()
+	return nil
 }

@@ -1,0 +1,104 @@
+package consumers
+
+import (
+	"cmp"
+	"math"
+	"time"
+
+	"github.com/grouplog/grouplog/eventstore"
+)
+
+// Place is a place in the log, and within what one record gives rise to, which is
+// numbered from 0. As that of a consumer, everything before it has been handled.
+type Place struct {
+	Position eventstore.Position
+	Index    int
+}
+
+// whole, as an index, is behind everything that a record may give rise to.
+const whole = math.MaxInt32
+
+// After is the place behind everything that stands at a position.
+func After(p eventstore.Position) Place { return Place{p, whole} }
+
+// Next is the place behind this one.
+func (p Place) Next() Place { return Place{p.Position, p.Index + 1} }
+
+// Before reports whether p comes before another place.
+func (p Place) Before(other Place) bool { return p.compare(other) < 0 }
+
+func (p Place) compare(other Place) int {
+	return cmp.Or(cmp.Compare(p.Position, other.Position), cmp.Compare(p.Index, other.Index))
+}
+
+// Done is the last position that has been handled as a whole.
+func (p Place) Done() eventstore.Position {
+	if p.Index == whole || p.Position == 0 {
+		return p.Position
+	}
+	return p.Position - 1
+}
+
+// Hold is a stream that is left behind: what stands at its place could not be handled,
+// and what follows in the stream waits.
+type Hold struct {
+	Place
+	Stream   string
+	Version  eventstore.Version // of the record in its stream
+	Attempts int                // how often handling what stands at the place has begun
+	Forgiven int                // of those, the ones before the last Retry
+	Due      time.Time          // of the next attempt; zero: parked, until somebody retries or discards it
+	Since    time.Time          // when the stream was held
+	Error    string             // of the last attempt
+}
+
+// Parked reports whether nothing is tried until somebody says so.
+func (h *Hold) Parked() bool { return h.Due.IsZero() }
+
+// Progress is how far a consumer has come. Everything before the cursor has been
+// handled, but what is held.
+type Progress struct {
+	Cursor   Place
+	Attempts int             // how often handling what stands at the cursor has begun
+	Holds    map[string]Hold // by stream
+	Trouble  Trouble         // what went wrong last
+
+	record []byte // the fingerprint of the record at the cursor
+
+	since Place // where it was reset to, or has begun
+	runs  []run // between earlier resets, oldest first
+}
+
+// run is what has been handled between two resets: everything from one place to another,
+// but of streams that were held at the end, what is before their hold.
+type run struct {
+	since, until Place
+	held         map[string]Place
+}
+
+// Trouble is something that went wrong.
+type Trouble struct {
+	Text string
+	At   time.Time
+}
+
+// Told reports whether something had been handled before the consumer was reset, so
+// that to handle it is a repetition. What was discarded counts as handled.
+func (p *Progress) Told(stream string, at Place) bool {
+	for _, r := range p.runs {
+		held, ok := r.held[stream]
+		if !at.Before(r.since) && at.Before(r.until) && (!ok || at.Before(held)) {
+			return true
+		}
+	}
+	return false
+}
+
+// run is what has been handled since the last reset.
+func (p *Progress) run() run {
+	r := run{since: p.since, until: p.Cursor, held: map[string]Place{}}
+	for stream, h := range p.Holds {
+		r.held[stream] = h.Place
+	}
+	return r
+}
