@@ -31,12 +31,11 @@ const (
 )
 
 func runChild(role string) int {
-	run, ok := map[string]func(ctx context.Context, engine *grouplog.Engine) error{roleLoad: childLoad, roleServe: childServe}[role]
-	if !ok {
-		fmt.Fprintln(os.Stderr, "no such role:", role)
-		return 2
+	run, options := childLoad, (*grouplog.Options)(nil)
+	if role == roleServe {
+		run, options = childServe, &grouplog.Options{Policies: fewSeats()}
 	}
-	engine, err := grouplog.Open(context.Background(), os.Getenv(childPath), nil)
+	engine, err := grouplog.Open(context.Background(), os.Getenv(childPath), options)
 	if err == nil {
 		err = errors.Join(run(context.Background(), engine), engine.Close())
 	}
@@ -150,5 +149,3 @@ func childLoad(ctx context.Context, engine *grouplog.Engine) error {
 	}
 	return <-failed
 }
-
-func childServe(ctx context.Context, engine *grouplog.Engine) error { return nil }
