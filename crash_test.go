@@ -150,7 +150,7 @@ func survived(t *testing.T, path string, at powercut.Moment, said []line) {
 	engine, err := grouplog.Open(t.Context(), path, &grouplog.Options{Logger: logger, MustExist: len(answered) > 0})
 	require.NoError(t, err)
 	defer func() { require.NoError(t, engine.Close()) }()
-	log := wholeLog(t, engine)
+	log := wholeLog(t, engine.Log())
 	for _, w := range witnesses {
 		w.check(t, log, told[w.name])
 	}
@@ -164,14 +164,20 @@ func survived(t *testing.T, path string, at powercut.Moment, said []line) {
 	require.Empty(t, warnings.String(), "a checkpoint is beyond the log, or the rows do not follow it")
 }
 
-// rowsAreTheFold compares the read models with the log, first as they were left and then
-// when they have caught up.
+// rowsAreTheFold compares the read models beside a log with it.
 func rowsAreTheFold(t *testing.T, path string, logger *slog.Logger) {
 	t.Helper()
 	log, err := sqlite.Open(t.Context(), path, nil)
 	require.NoError(t, err)
 	defer func() { require.NoError(t, log.Close()) }()
-	views, err := projections.Open(t.Context(), strings.TrimSuffix(path, ".db")+".views.db", log, &projections.Options{
+	rowsAreTheFoldOf(t, log, strings.TrimSuffix(path, ".db")+".views.db", logger)
+}
+
+// rowsAreTheFoldOf compares read models with a log, first as they were left and then when
+// they have caught up.
+func rowsAreTheFoldOf(t *testing.T, log eventstore.Store, viewsPath string, logger *slog.Logger) {
+	t.Helper()
+	views, err := projections.Open(t.Context(), viewsPath, log, &projections.Options{
 		Projections: []projections.Projection{groupview.New()}, Manual: true, Logger: logger,
 	})
 	require.NoError(t, err)
@@ -189,16 +195,16 @@ func rowsAreTheFold(t *testing.T, path string, logger *slog.Logger) {
 
 // wholeLog is every record, checked: each is as it was written, none is missing, the file
 // is sound, and the events of a command stand together, once.
-func wholeLog(t *testing.T, engine *grouplog.Engine) []eventstore.Record {
+func wholeLog(t *testing.T, store eventstore.Store) []eventstore.Record {
 	t.Helper()
 	var log []eventstore.Record
-	_, err := eventstore.Verify(t.Context(), engine.Log(), func(r eventstore.Record) error {
+	_, err := eventstore.Verify(t.Context(), store, func(r eventstore.Record) error {
 		log = append(log, r)
 		_, err := projections.Decode(r)
 		return err
 	}, nil)
 	require.NoError(t, err)
-	if db, ok := engine.Log().(*sqlite.DB); ok {
+	if db, ok := store.(*sqlite.DB); ok {
 		require.NoError(t, db.Check(t.Context()))
 	}
 	last := map[string]eventstore.Position{}
@@ -212,7 +218,7 @@ func wholeLog(t *testing.T, engine *grouplog.Engine) []eventstore.Record {
 		last[r.CommandID] = r.Position
 	}
 	for _, id := range slices.Sorted(maps.Keys(last)) {
-		outcome, found, err := engine.Log().Outcome(t.Context(), id)
+		outcome, found, err := store.Outcome(t.Context(), id)
 		require.NoError(t, err)
 		require.True(t, found, "command %s has happened, and has no outcome", id)
 		require.Equal(t, last[id], outcome.Last, "the outcome of command %s", id)

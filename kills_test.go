@@ -229,12 +229,12 @@ func exactlyOnce(t *testing.T, random *rand.Rand) {
 	for group, operations := range history {
 		require.True(t, porcupine.CheckOperations(seats, operations), "group %s", group)
 	}
-	log := wholeLog(t, engine)
+	log := wholeLog(t, engine.Log())
 	for c, first := range answers {
 		again, err := answerOf(engine.Do(t.Context(), domain.Actor{UserID: c.User}, c.command(), commands.WithID(c.ID)))
 		require.NoError(t, err)
 		require.Equal(t, first, again, "command %s", c.ID)
 	}
-	require.Len(t, wholeLog(t, engine), len(log), "a command that is repeated records nothing")
+	require.Len(t, wholeLog(t, engine.Log()), len(log), "a command that is repeated records nothing")
 	t.Logf("%d events, %d kills", len(log), kills.Load())
 }
