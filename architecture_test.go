@@ -16,20 +16,21 @@ const module = "github.com/grouplog/grouplog"
 // allowed says which packages of this module each may import, beside itself and
 // what is internal to it. A package that is not here may not exist.
 var allowed = map[string][]string{
-	"":                          {"domain", "commands", "eventstore", "eventstore/sqlite", "eventstore/memory", "projections", "projections/groupview", "projections/notify", "projections/audit", "projections/consumers"},
-	"domain":                    {},
-	"domain/domaintest":         {"domain", "commands", "eventstore"},
-	"commands":                  {"domain", "eventstore"},
-	"eventstore":                {},
-	"eventstore/sqlite":         {"eventstore"},
-	"eventstore/memory":         {"eventstore"},
-	"eventstore/eventstoretest": {"eventstore"},
-	"projections":               {"domain", "eventstore"},
-	"projections/groupview":     {"projections", "domain", "eventstore"},
-	"projections/audit":         {"projections", "domain", "eventstore"},
-	"projections/consumers":     {"eventstore"},
-	"projections/notify":        {"projections", "projections/consumers", "domain", "eventstore"},
-	"docs":                      {},
+	"":                                   {"domain", "commands", "eventstore", "eventstore/sqlite", "eventstore/memory", "projections", "projections/groupview", "projections/notify", "projections/audit", "projections/consumers"},
+	"domain":                             {},
+	"domain/domaintest":                  {"domain", "commands", "eventstore"},
+	"commands":                           {"domain", "eventstore"},
+	"eventstore":                         {},
+	"eventstore/sqlite":                  {"eventstore"},
+	"eventstore/memory":                  {"eventstore"},
+	"eventstore/eventstoretest":          {"eventstore"},
+	"eventstore/eventstoretest/powercut": {},
+	"projections":                        {"domain", "eventstore"},
+	"projections/groupview":              {"projections", "domain", "eventstore"},
+	"projections/audit":                  {"projections", "domain", "eventstore"},
+	"projections/consumers":              {"eventstore"},
+	"projections/notify":                 {"projections", "projections/consumers", "domain", "eventstore"},
+	"docs":                               {},
 }
 
 type listed struct {

@@ -143,11 +143,15 @@ func (e *Engine) AsAppAdmin(userID string) *User {
 }
 
 // current waits until the read models show every write that a caller of this
-// engine has been told of.
+// engine has been told of. Rows that cannot follow the log any more are not shown:
+// it is damaged, or the file at its path is another one.
 func (e *Engine) current(ctx context.Context) error {
 	err := e.views.WaitFor(ctx, e.handler.Position())
 	if errors.Is(err, projections.ErrClosed) {
 		return ErrClosed
+	}
+	if lost := e.views.Err(); err == nil && (errors.Is(lost, eventstore.ErrDamaged) || errors.Is(lost, sqlite.ErrMoved)) {
+		return lost
 	}
 	return err
 }

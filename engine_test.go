@@ -20,7 +20,14 @@ import (
 	"github.com/grouplog/grouplog/projections/groupview"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+// TestMain runs the tests, or, in a process that a test has started, what that test
+// wants a process of its own for.
+func TestMain(m *testing.M) {
+	if role := os.Getenv(childRole); role != "" {
+		os.Exit(runChild(role))
+	}
+	goleak.VerifyTestMain(m)
+}
 
 // openFile opens an engine on a file and closes it at the end of the test.
 func openFile(t *testing.T, path string, opts *grouplog.Options) *grouplog.Engine {

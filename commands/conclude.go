@@ -19,6 +19,13 @@ func (h *Handler) conclude(b *batch) (again []*request, asDecided bool) {
 		return nil, false
 	}
 	others, err := h.others(b)
+	if h.lost != nil {
+		h.forgetGroups(b)
+		for _, v := range b.verdicts {
+			v.request.reply(Receipt{}, fmt.Errorf("append to the log: %w: %w", eventstore.ErrUnknown, h.lost))
+		}
+		return nil, false
+	}
 	asDecided = err == nil && others == nil
 	spoiled := map[string]bool{} // streams whose state in memory is not that of the log
 	for i := range b.verdicts {
@@ -76,6 +83,9 @@ func (h *Handler) others(b *batch) (*interference, error) {
 		v := &b.verdicts[i]
 		bare = bare || v.commit < 0
 		if result := b.result(v); result.Last > 0 {
+			if result.First <= h.seen {
+				return nil, h.loseSight(result.First - 1)
+			}
 			shown = true
 			if alone = alone && result.First == h.seen+1; alone {
 				h.seen = result.Last
@@ -88,7 +98,7 @@ func (h *Handler) others(b *batch) (*interference, error) {
 			return nil, fmt.Errorf("find the head of the log: %w", err)
 		}
 		if head < h.seen {
-			return nil, &eventstore.DamageError{Position: head + 1, Reason: fmt.Sprintf("events up to %d were there before", h.seen)}
+			return nil, h.loseSight(head)
 		}
 		alone = head == h.seen
 	}
@@ -115,6 +125,14 @@ type place struct {
 // follows that version: then it was the last when that event was stored.
 func (i *interference) after(stream string, version eventstore.Version) bool {
 	return i != nil && i.last[stream] > version && !i.own[place{stream, version}]
+}
+
+// loseSight notes that the log ends where it had gone on: it was cut, or another one put
+// in its place. What this handler knows is of no use any more, and nothing tells how much
+// of what callers were told is there: from now on, it is the answer to everything.
+func (h *Handler) loseSight(head eventstore.Position) error {
+	h.lost = &eventstore.DamageError{Position: head + 1, Reason: fmt.Sprintf("events up to %d were there before", h.seen)}
+	return h.lost
 }
 
 // catchUp reads what others have appended, among the batch's own events.

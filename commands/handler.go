@@ -77,6 +77,7 @@ type Handler struct {
 	// What follows belongs to the writer's goroutine.
 	groups *cache
 	seen   eventstore.Position // the log up to here is in the cached groups
+	lost   error               // why nothing is decided any more; nil while it is
 	todo   []*request          // to be decided next, before what is in the queue
 	next   *batch              // what has been decided and is to be committed
 	flight *batch              // what is being committed; nil when nothing is

@@ -282,3 +282,39 @@ func TestDryRun(t *testing.T) {
 	assert.Empty(t, receipt.Planned)
 	assert.False(t, receipt.Repeated, "a dry run leaves no answer")
 }
+
+// switched is a log in whose place another one is put.
+type switched struct{ eventstore.Store }
+
+// A log that ends before what it held is another one: whatever is asked is answered with
+// that, and not with what the handler remembers, also when the log has grown again.
+func TestALogThatGoesBack(t *testing.T) {
+	for name, first := range map[string]commands.Command{
+		"found by an append": commands.RequestJoin{GroupID: "go"}, "found by a refusal": commands.Quit{GroupID: "go"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			before, after := memory.New(), memory.New()
+			must(t, start(t, before), User(Olga), anyone("go"))
+			restored := start(t, after)
+			must(t, restored, User(Olga), anyone("go"))
+			store := &switched{before}
+			h := start(t, store)
+			must(t, h, User(Mary), commands.RequestJoin{GroupID: "go"})
+			must(t, h, User(Mary), commands.Quit{GroupID: "go"})
+			store.Store = after
+			_, err := h.Do(t.Context(), User(Sven), first)
+			require.ErrorIs(t, err, eventstore.ErrDamaged)
+			require.ErrorContains(t, err, "were there before")
+			for range 5 {
+				must(t, restored, User(Sara), commands.RequestJoin{GroupID: "go"})
+				must(t, restored, User(Sara), commands.Quit{GroupID: "go"})
+			}
+			head := len(records(t, after))
+			for _, cmd := range []commands.Command{commands.RequestJoin{GroupID: "go"}, commands.Quit{GroupID: "go"}, anyone("new")} {
+				_, err := h.Do(t.Context(), User(Mary), cmd)
+				require.ErrorIs(t, err, eventstore.ErrDamaged)
+			}
+			require.Len(t, records(t, after), head, "nothing is recorded any more")
+		})
+	}
+}

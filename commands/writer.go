@@ -90,6 +90,10 @@ func (h *Handler) fill() {
 // where that must wait until what has been decided before is in the log. When there
 // is no such thing, it never does.
 func (h *Handler) decideHere(r *request) bool {
+	if h.lost != nil {
+		r.reply(Receipt{}, h.lost)
+		return true
+	}
 	if h.pending(func(b *batch) bool { return b.ids[r.options.id] }) {
 		r.again = true // a second command with an ID is answered as the first was
 		return false

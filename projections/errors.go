@@ -16,6 +16,10 @@ var (
 	ErrNewerFormat = errors.New("views file written by a newer version")
 	// ErrOtherLog: the views were made from another log.
 	ErrOtherLog = errors.New("views of another log")
+	// ErrOtherHistory: the log does not hold what the rows were made from: while the views
+	// were open, a backup was put in its place, or another process has made rows from
+	// another copy of it. Keep the log that is to count, and open or rebuild the views.
+	ErrOtherHistory = errors.New("views of another history of the log")
 	// ErrTakenOver: another process keeps the projection at another version.
 	ErrTakenOver = errors.New("projection taken over by another version")
 	// ErrClosed: the views have been closed.

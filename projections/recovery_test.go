@@ -1,7 +1,9 @@
 package projections_test
 
 import (
+	"context"
 	"errors"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -38,4 +40,34 @@ func TestRowsFollowAgainAfterAFailure(t *testing.T) {
 	group, err := groupview.NewQueries(views).Group(t.Context(), "g")
 	require.NoError(t, err)
 	require.Equal(t, "alice", group.Owner)
+}
+
+// meanwhile is a log to which somebody appends just when it has been found to end.
+type meanwhile struct {
+	eventstore.Store
+	after int // so many calls of Head
+	calls atomic.Int64
+	do    func()
+}
+
+func (m *meanwhile) Head(ctx context.Context) (eventstore.Position, error) {
+	head, err := m.Store.Head(ctx)
+	if m.calls.Add(1) == int64(m.after)+1 {
+		m.do()
+	}
+	return head, err
+}
+
+// What is appended between looking and waiting comes into the rows, though nothing else
+// happens, nobody asks for it, and nobody looks again.
+func TestNoWakeUpIsLost(t *testing.T) {
+	inner := grown(t, 3)
+	applied := make(chan struct{}, 10)
+	opts := options(counter{name: "counts", slow: func() { applied <- struct{}{} }})
+	opts.Poll = time.Hour
+	views, err := projections.Open(t.Context(), ":memory:", &meanwhile{Store: inner, after: 1, do: func() { grow(t, inner, 1) }}, opts)
+	require.NoError(t, err)
+	defer func() { require.NoError(t, views.Close()) }()
+	<-applied
+	<-applied
 }

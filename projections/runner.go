@@ -3,6 +3,7 @@ package projections
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/grouplog/grouplog/eventstore"
@@ -86,12 +87,14 @@ func (v *Views) want() {
 // pass applies what the log holds beyond the rows, page by page.
 func (v *Views) pass(ctx context.Context) error {
 	for {
+		after := v.Position() // before the head, which only grows
 		head, err := v.log.Head(ctx)
-		if err != nil {
+		switch {
+		case err != nil:
 			return err
-		}
-		after := v.Position()
-		if head <= after {
+		case head < after:
+			return &eventstore.DamageError{Position: head + 1, Reason: fmt.Sprintf("events up to %d were there before", after)}
+		case head == after:
 			return nil
 		}
 		if err := v.follow(ctx, after); err != nil {
@@ -101,8 +104,12 @@ func (v *Views) pass(ctx context.Context) error {
 }
 
 // follow applies the log after a position, until its end, or until the rows turn out
-// to be somewhere else.
+// to be somewhere else. It begins with the record that was applied last: were it another
+// one now, the rows would be mixed from two histories.
 func (v *Views) follow(ctx context.Context, after eventstore.Position) error {
+	if after > 0 {
+		after--
+	}
 	for page, err := range pages(ctx, v.log, after, v.opts.PageSize, nil) {
 		if err != nil {
 			return err

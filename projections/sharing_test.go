@@ -3,6 +3,7 @@ package projections_test
 import (
 	"context"
 	"database/sql"
+	"os"
 	"path/filepath"
 	"sync/atomic"
 	"testing"
@@ -148,3 +149,58 @@ func TestALockIsWaitedFor(t *testing.T) {
 	require.NoError(t, running.WaitFor(t.Context(), at))
 	require.NoError(t, manual.WaitFor(t.Context(), at))
 }
+
+// TestTwoCopiesOfALogDoNotShareAFile: the one that comes later finds rows that its copy
+// does not explain and drops them, and the other one notices and lets them be.
+func TestTwoCopiesOfALogDoNotShareAFile(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "v.db")
+	for name, ahead := range map[string]int{"as long": 5, "longer": 9} {
+		mine := grown(t, 10)
+		views := opened(t, path, mine, options())
+		copied := relabelled{grown(t, 5), mine.ID()} // restored, and gone another way
+		_, err := copied.Append(t.Context(), eventstore.Commit{Stream: "group:z", Events: []eventstore.Event{
+			{Type: "member.joined", Schema: 1, Data: []byte(`{"userID":"other"}`), Time: start},
+		}})
+		require.NoError(t, err)
+		grow(t, copied, ahead-1)
+		want := digest(t, copied)
+		theirs := opened(t, path, copied, options())
+		require.Equal(t, want, digestOf(t, theirs), name)
+
+		require.ErrorIs(t, views.WaitFor(t.Context(), grow(t, mine, 10)), projections.ErrOtherHistory, name)
+		require.Equal(t, want, digestOf(t, theirs), "%s: nothing of another history is in the rows", name)
+		require.NoError(t, views.Close())
+		require.NoError(t, theirs.Close())
+		require.NoError(t, os.Remove(path))
+	}
+}
+
+// TestALogThatChangesUnderTheRows: it becomes shorter, grows again in another way, and the
+// rows, which nobody has asked for meanwhile, are not mixed of both.
+func TestALogThatChangesUnderTheRows(t *testing.T) {
+	for name, after := range map[string]int{"shorter": 0, "a little longer": 5, "longer": 9} {
+		path := filepath.Join(t.TempDir(), "v.db")
+		log := &switched{Store: grown(t, 10)}
+		views := opened(t, path, log, byHand())
+		was := digestOf(t, views)
+		other := grown(t, 5)
+		_, err := other.Append(t.Context(), eventstore.Commit{Stream: "group:z", Events: []eventstore.Event{
+			{Type: "member.joined", Schema: 1, Data: []byte(`{"userID":"other"}`), Time: start},
+		}})
+		require.NoError(t, err)
+		grow(t, other, after)
+		log.Store = relabelled{other, log.ID()}
+		err = views.WaitFor(t.Context(), 11)
+		if after < 4 {
+			require.ErrorIs(t, err, eventstore.ErrDamaged, name)
+		} else {
+			require.ErrorIs(t, err, projections.ErrOtherHistory, name)
+		}
+		require.Equal(t, was, digestOf(t, views), name)
+		require.NoError(t, views.Close())
+		require.Equal(t, digest(t, log), digestOf(t, opened(t, path, log, byHand())), "%s: opening repairs", name)
+	}
+}
+
+// switched is a log in whose place another one is put.
+type switched struct{ eventstore.Store }

@@ -1,6 +1,7 @@
 package projections
 
 import (
+	"bytes"
 	"context"
 	"database/sql"
 	"database/sql/driver"
@@ -219,7 +220,8 @@ func (w *writer) applyHere(ctx context.Context, page []Event) (reached eventstor
 }
 
 // applyTo brings those events of a page into a projection's rows that are not in them
-// yet. The checkpoint is read anew, because another process may have moved it.
+// yet. The checkpoint is read anew, because another process may have moved it. Where the
+// page holds the record at the checkpoint, it must be the one that was applied.
 func (w *writer) applyTo(ctx context.Context, p Projection, page []Event) (eventstore.Position, error) {
 	at, found, err := w.standing(p.Name())
 	if err != nil {
@@ -230,6 +232,11 @@ func (w *writer) applyTo(ctx context.Context, p Projection, page []Event) (event
 			ErrTakenOver, p.Name(), p.Version(), at.version)
 	}
 	last := page[len(page)-1].Position
+	if at.position >= page[0].Position && at.position <= last {
+		if applied := &page[at.position-page[0].Position].Record; !bytes.Equal(fingerprint(applied), at.record) {
+			return 0, fmt.Errorf("%w: the log has another record at position %d than the rows of projection %s", ErrOtherHistory, at.position, p.Name())
+		}
+	}
 	if at.position >= last {
 		return at.position, nil
 	}

@@ -26,16 +26,31 @@ type connector struct {
 	dial  dialer
 	dsn   string
 	setup []string
+	check func() error // whether the file is the one that is meant; may be nil
 }
 
 func (c connector) Driver() driver.Driver { return &sqlite3.SQLiteDriver{} }
 
 func (c connector) Connect(context.Context) (driver.Conn, error) {
+	if err := c.meant(); err != nil { // before SQLite pairs the file with a -wal of another
+		return nil, err
+	}
 	conn, err := connect(c.dial, c.dsn, c.setup...)
 	if err != nil {
 		return nil, err
 	}
+	if err := c.meant(); err != nil {
+		return nil, errors.Join(err, conn.Close())
+	}
 	return conn.Conn, nil
+}
+
+// meant is nil if the file at the path is the one that is meant.
+func (c connector) meant() error {
+	if c.check == nil {
+		return nil
+	}
+	return c.check()
 }
 
 // uri is the name of the file at the absolute path as SQLite takes it, with whatever

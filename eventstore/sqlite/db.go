@@ -27,6 +27,7 @@ type DB struct {
 	closed  bool
 	closing sync.Once
 
+	guard         *guard
 	readers       *sql.DB
 	selectHead    *sql.Stmt
 	selectOutcome *sql.Stmt

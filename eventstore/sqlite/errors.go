@@ -10,10 +10,11 @@ import (
 	"github.com/grouplog/grouplog/eventstore"
 )
 
-// ErrMoved: the log's file is no longer at its path: somebody moved, deleted or
-// replaced it while the log was open. What would be written now would be lost, so
-// nothing is written until the file is back or the log is opened again.
-var ErrMoved = errors.New("log file was moved, deleted or replaced while it was open")
+// ErrMoved: the log's file is no longer at its path: somebody moved, deleted, replaced
+// or cut it while the log was open. What would be written now would be lost, and what is
+// read may be of the past, so Append, Head and Outcome answer with it until the file is
+// back or the log is opened again.
+var ErrMoved = errors.New("log file was moved, deleted, replaced or cut while it was open")
 
 // explain gives an error of SQLite the name that it has in the contract, and keeps
 // it as the cause.

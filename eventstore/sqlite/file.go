@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"sync/atomic"
 )
 
 // locate makes the path absolute, so that a later change of directory does not
@@ -47,16 +48,18 @@ func describe(mode fs.FileMode) string {
 }
 
 // guard notices that the files at the log's path are no longer the ones that are
-// open. SQLite does not: it goes on writing into a file without a name, and what it
-// wrote is gone with the last process that has it open; worse, it pairs a -wal with
-// a log that was put in the place of the one it belongs to.
+// open, or have lost their end. SQLite does not: it goes on writing into a file without
+// a name, and what it wrote is gone with the last process that has it open; worse, it
+// pairs a -wal, or a second connection, with a log that was put in the place of the one
+// it belongs to.
 //
 // It looks at names only and never opens the file: to close a second descriptor of a
 // file drops every lock that this process holds on it.
 type guard struct {
 	path string
 	main identity
-	wal  *identity // nil until first seen
+	size atomic.Int64 // the largest that the file has been; a log never shrinks
+	wal  *identity    // nil until first seen; the writer's
 }
 
 func newGuard(path string) (*guard, error) {
@@ -64,20 +67,19 @@ func newGuard(path string) (*guard, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &guard{path: path, main: main}, nil
+	g := &guard{path: path, main: main}
+	g.size.Store(main.size)
+	return g, nil
 }
 
 // check returns an error that wraps ErrMoved if the files are not in their place.
-// The log must be open: the -wal exists for as long as anybody has it open.
+// The log must be open for writing: the -wal exists for as long as it is. Only the
+// writer calls it.
 func (g *guard) check() error {
-	now, err := identify(g.path)
-	if err != nil {
-		return fmt.Errorf("%w: %w", ErrMoved, err)
+	if err := g.checkMain(); err != nil {
+		return err
 	}
-	if !g.main.same(now) {
-		return fmt.Errorf("%w: another file is at %s", ErrMoved, g.path)
-	}
-	now, err = identify(g.path + "-wal")
+	now, err := identify(g.path + "-wal")
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrMoved, err)
 	}
@@ -86,6 +88,25 @@ func (g *guard) check() error {
 	}
 	if !g.wal.same(now) {
 		return fmt.Errorf("%w: another file is at %s-wal", ErrMoved, g.path)
+	}
+	return nil
+}
+
+// checkMain looks at the file itself alone. It may be called by any goroutine.
+func (g *guard) checkMain() error {
+	known := g.size.Load() // before looking: the file may grow meanwhile
+	now, err := identify(g.path)
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrMoved, err)
+	}
+	if !g.main.same(now) {
+		return fmt.Errorf("%w: another file is at %s", ErrMoved, g.path)
+	}
+	if now.size < known {
+		return fmt.Errorf("%w: %s has %d bytes, and had %d", ErrMoved, g.path, now.size, known)
+	}
+	for now.size > known && !g.size.CompareAndSwap(known, now.size) {
+		known = g.size.Load()
 	}
 	return nil
 }

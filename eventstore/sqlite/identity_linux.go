@@ -6,8 +6,13 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// identity tells one file from another.
+// identity tells one file from another, and how large it is.
 type identity struct {
+	place
+	size int64
+}
+
+type place struct {
 	major, minor uint32 // of the device
 	inode        uint64
 }
@@ -19,9 +24,9 @@ type identity struct {
 func identify(path string) (identity, error) {
 	var s unix.Statx_t
 	for {
-		err := unix.Statx(unix.AT_FDCWD, path, 0, unix.STATX_INO, &s)
+		err := unix.Statx(unix.AT_FDCWD, path, 0, unix.STATX_INO|unix.STATX_SIZE, &s)
 		if err == nil {
-			return identity{s.Dev_major, s.Dev_minor, s.Ino}, nil
+			return identity{place{s.Dev_major, s.Dev_minor, s.Ino}, int64(s.Size)}, nil
 		}
 		if err != unix.EINTR { //nolint:errorlint // the call returns it as it is
 			return identity{}, &fs.PathError{Op: "statx", Path: path, Err: err}
@@ -29,4 +34,4 @@ func identify(path string) (identity, error) {
 	}
 }
 
-func (i identity) same(other identity) bool { return i == other }
+func (i identity) same(other identity) bool { return i.place == other.place }

@@ -160,14 +160,14 @@ func retryBusy(timeout time.Duration, try func() error) error {
 
 // start opens the connections of a log that is there.
 func (db *DB) start(ctx context.Context) error {
+	// Before the file is opened: what is noticed to differ later is then an error too
+	// many and never one too few.
+	var err error
+	if db.guard, err = newGuard(db.path); err != nil {
+		return err
+	}
 	if !db.options.ReadOnly {
-		// Before the file is opened: what is noticed to differ later is then an error
-		// too many and never one too few.
-		guard, err := newGuard(db.path)
-		if err != nil {
-			return err
-		}
-		db.writer = newWriter(db, guard)
+		db.writer = newWriter(db, db.guard)
 		if err := retryBusy(db.options.BusyTimeout, db.writer.open); err != nil {
 			return err
 		}
@@ -187,8 +187,9 @@ func (db *DB) start(ctx context.Context) error {
 // openReaders opens the connections that read, and reads which log this is.
 func (db *DB) openReaders(ctx context.Context) error {
 	db.readers = sql.OpenDB(connector{
-		dial: db.options.dial,
-		dsn:  dsn(db.path, "ro", db.options.BusyTimeout, "_stmt_cache_size=8"),
+		dial:  db.options.dial,
+		check: db.guard.checkMain,
+		dsn:   dsn(db.path, "ro", db.options.BusyTimeout, "_stmt_cache_size=8"),
 	})
 	db.readers.SetMaxOpenConns(maxReaders)
 	db.readers.SetMaxIdleConns(maxReaders)

@@ -17,12 +17,14 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/grouplog/grouplog/eventstore"
+	"github.com/grouplog/grouplog/eventstore/eventstoretest/powercut"
 )
 
 // What a child process is told by its environment.
 const (
 	childRole = "GROUPLOG_TEST_CHILD"
 	childPath = "GROUPLOG_TEST_PATH"
+	childStep = "GROUPLOG_TEST_STEP" // of roleFaults: which calls fail
 )
 
 // Roles of child processes.
@@ -30,13 +32,18 @@ const (
 	roleAppend = "append" // append for ever, and say what was acknowledged
 	roleCount  = "count"  // count a stream up, in competition with others
 	roleDenied = "denied" // open files that may not be written
+
+	roleWatched  = "watched"  // as append, on a disk whose power may fail
+	roleCareless = "careless" // the same, without the syncs of a commit
+	roleFaults   = "faults"   // append on a disk of which one call after the other fails
 )
 
 const childCounts = 60
 
-func child(role, path string) int {
+func runChild(role, path string) int {
 	run, ok := map[string]func(ctx context.Context, path string) error{
 		roleAppend: childAppend, roleCount: childCount, roleDenied: childDenied,
+		roleWatched: childWatched, roleCareless: childCareless, roleFaults: childFaults,
 	}[role]
 	if !ok {
 		fmt.Fprintln(os.Stderr, "no such role:", role)
@@ -50,9 +57,11 @@ func child(role, path string) int {
 }
 
 // childAppend appends from many goroutines and prints each position and text after it
-// was acknowledged, until it is killed.
-func childAppend(ctx context.Context, path string) error {
-	db, err := Open(ctx, path, nil)
+// was acknowledged, with the moment of that where a disk is watched, until it is killed.
+func childAppend(ctx context.Context, path string) error { return appendForEver(ctx, path, nil) }
+
+func appendForEver(ctx context.Context, path string, opts *Options) error {
+	db, err := Open(ctx, path, opts)
 	if err != nil {
 		return err
 	}
@@ -66,7 +75,8 @@ func childAppend(ctx context.Context, path string) error {
 					failed <- fmt.Errorf("append: %w %v", err, results)
 					return
 				}
-				fmt.Printf("%d %s\n", results[0].First, text) // one write, of less than a pipe takes at once
+				// One write, of less than a pipe takes at once.
+				fmt.Printf("%d %s %d\n", results[0].First, text, powercut.Written())
 			}
 		}()
 	}
@@ -103,10 +113,10 @@ func countUp(ctx context.Context, db *DB, who string) error {
 	return nil
 }
 
-func startChild(t *testing.T, role, path string) (*exec.Cmd, io.Reader) {
+func startChild(t *testing.T, role, path string, env ...string) (*exec.Cmd, io.Reader) {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), os.Args[0])
-	cmd.Env = append(os.Environ(), childRole+"="+role, childPath+"="+path)
+	cmd.Env = append(append(os.Environ(), childRole+"="+role, childPath+"="+path), env...)
 	cmd.Stderr = os.Stderr
 	out, err := cmd.StdoutPipe()
 	require.NoError(t, err)

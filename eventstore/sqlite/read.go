@@ -263,6 +263,9 @@ func (db *DB) Head(ctx context.Context) (eventstore.Position, error) {
 	if err := ctx.Err(); err != nil {
 		return 0, err
 	}
+	if err := db.guard.checkMain(); err != nil {
+		return 0, db.readError(err)
+	}
 	var head eventstore.Position
 	if err := db.selectHead.QueryRowContext(background(ctx)).Scan(&head); err != nil {
 		return 0, db.readError(err)
@@ -279,6 +282,9 @@ func (db *DB) Outcome(ctx context.Context, commandID string) (eventstore.Outcome
 	defer leave()
 	if err := ctx.Err(); err != nil {
 		return eventstore.Outcome{}, false, err
+	}
+	if err := db.guard.checkMain(); err != nil {
+		return eventstore.Outcome{}, false, db.readError(err)
 	}
 	var (
 		o        = eventstore.Outcome{CommandID: commandID}

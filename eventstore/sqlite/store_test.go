@@ -16,7 +16,7 @@ import (
 // wants a process of its own for.
 func TestMain(m *testing.M) {
 	if role := os.Getenv(childRole); role != "" {
-		os.Exit(child(role, os.Getenv(childPath)))
+		os.Exit(runChild(role, os.Getenv(childPath)))
 	}
 	goleak.VerifyTestMain(m)
 }

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -416,6 +417,12 @@ func TestMoved(t *testing.T) {
 				require.NotErrorIs(t, err, eventstore.ErrUnknown, "what is noticed before the COMMIT is not written")
 				require.ErrorContains(t, err, path)
 				require.Nil(t, results)
+				if !strings.HasPrefix(name, "-wal") { // the -wal is the writer's affair
+					_, err = db.Head(t.Context())
+					require.ErrorIs(t, err, ErrMoved)
+					_, _, err = db.Outcome(t.Context(), "command 1")
+					require.ErrorIs(t, err, ErrMoved)
+				}
 			}
 			if test.back != nil {
 				test.back(t, path)
@@ -423,6 +430,78 @@ func TestMoved(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestTheLockIsTakenBeforeLooking lets another store try to append when the first one has
+// looked at the log and not yet written: it must wait, or what the first one has seen
+// would not be so any more.
+func TestTheLockIsTakenBeforeLooking(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "groups.db")
+	other := openAt(t, path, &Options{BusyTimeout: 5 * time.Millisecond})
+	tried := errors.New("not tried")
+	var once sync.Once
+	h := &hooks{exec: func(query string, do func() (driver.Result, error)) (driver.Result, error) {
+		if strings.HasPrefix(query, "INSERT") {
+			once.Do(func() { _, tried = other.Append(t.Context(), commit("s", eventstore.Absent(), "other")) })
+		}
+		return do()
+	}}
+	db := openAt(t, path, &Options{dial: h.dial})
+	require.EqualValues(t, 1, mustAppend(t, db, commit("s", eventstore.Absent(), "x")).First)
+	require.ErrorIs(t, tried, eventstore.ErrBusy)
+}
+
+// TestCut cuts the file off under the log: nothing goes on as if nothing had happened.
+func TestCut(t *testing.T) {
+	for _, left := range []int64{0, pageSize, 3 * pageSize} {
+		path := filepath.Join(t.TempDir(), "groups.db")
+		db := openAt(t, path, nil)
+		fill(t, db, 500)
+		require.NoError(t, db.writer.conn.exec("PRAGMA wal_checkpoint(PASSIVE)")) // so that there is something to cut
+		_, err := db.Head(t.Context())
+		require.NoError(t, err)
+		require.NoError(t, os.Truncate(path, left))
+		_, err = db.Head(t.Context())
+		require.ErrorIs(t, err, ErrMoved)
+		require.ErrorContains(t, err, fmt.Sprint("has ", left, " bytes, and had "))
+		_, err = db.Append(t.Context(), commit("s", eventstore.Any(), "lost"))
+		require.Error(t, err) // SQLite may find something worse, or write nothing
+	}
+}
+
+// TestMovedUnderReaders puts another log in the place of one that is being read: no new
+// connection takes records from there.
+func TestMovedUnderReaders(t *testing.T) {
+	path, other := filepath.Join(t.TempDir(), "groups.db"), filepath.Join(t.TempDir(), "other.db")
+	db := openAt(t, path, nil)
+	fill(t, db, firstPage+maxReaders*fullPage)
+	another := openAt(t, other, nil)
+	fill(t, another, 5)
+	require.NoError(t, another.Close())
+	require.NoError(t, os.Rename(other, path))
+
+	// More than one reads at once, so that connections are opened.
+	var wg sync.WaitGroup
+	for range maxReaders {
+		wg.Go(func() {
+			n := 0
+			for r, err := range db.ReadAll(t.Context(), 0) {
+				if err != nil {
+					if !errors.Is(err, ErrMoved) {
+						t.Errorf("read: %v", err)
+					}
+					return
+				}
+				if n++; int(r.Position) != n {
+					t.Errorf("position %d comes after %d", r.Position, n-1)
+				}
+			}
+			if n != firstPage+maxReaders*fullPage {
+				t.Errorf("%d records are read: they are of the other log", n)
+			}
+		})
+	}
+	wg.Wait()
 }
 
 // TestSlowReaderHoldsNothingBack stops a reader in the middle: the -wal can be put

@@ -201,10 +201,12 @@ func (h *Hub) follow(d *deriver) error {
 	after := h.position
 	h.mu.Unlock()
 	head, err := h.log.Head(h.ctx)
-	if err != nil {
+	switch {
+	case err != nil:
 		return err
-	}
-	if head == after {
+	case head < after:
+		return &eventstore.DamageError{Position: head + 1, Reason: fmt.Sprintf("events up to %d were there before", after)}
+	case head == after:
 		return nil
 	}
 	for record, err := range h.log.ReadAll(h.ctx, after) {

@@ -11,6 +11,7 @@ import (
 	"runtime"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
@@ -441,4 +442,33 @@ func TestIDsDoNotDependOnThePolicy(t *testing.T) {
 		}
 	}
 	require.Len(t, ids, 1)
+}
+
+// meanwhile is a log to which somebody appends just when it has been read to its end.
+type meanwhile struct {
+	eventstore.Store
+	once sync.Once
+	do   func()
+}
+
+func (m *meanwhile) ReadAll(ctx context.Context, after eventstore.Position) iter.Seq2[eventstore.Record, error] {
+	return func(yield func(eventstore.Record, error) bool) {
+		m.Store.ReadAll(ctx, after)(yield)
+		m.once.Do(m.do)
+	}
+}
+
+// What is appended between reading and waiting is told at once, though nothing else
+// happens and nobody looks again.
+func TestNoWakeUpIsLost(t *testing.T) {
+	log := memory.New()
+	there := newStage(t, log, notify.Options{})
+	there.do("alice", commands.CreateGroup{GroupType: domain.Meeting, GroupID: "standup", Name: "Stand-up"})
+	here := newStage(t, &meanwhile{Store: log, do: func() { there.do("carol", commands.RequestJoin{GroupID: "standup"}) }},
+		notify.Options{Poll: time.Hour})
+	ear := newEar()
+	here.hub.Add("alice", ear.listener(), 1)
+	there.do("bob", commands.RequestJoin{GroupID: "standup"})
+	ear.wait(2)
+	require.Equal(t, []notify.Kind{notify.OnMemberEnter, notify.OnMemberEnter}, ear.kinds())
 }

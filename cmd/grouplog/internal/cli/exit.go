@@ -11,6 +11,7 @@ import (
 	"github.com/grouplog/grouplog/commands"
 	"github.com/grouplog/grouplog/domain"
 	"github.com/grouplog/grouplog/eventstore"
+	"github.com/grouplog/grouplog/eventstore/sqlite"
 	"github.com/grouplog/grouplog/projections"
 	"github.com/grouplog/grouplog/projections/consumers"
 	"github.com/grouplog/grouplog/projections/groupview"
@@ -135,6 +136,8 @@ var advice = []struct {
 	{commands.ErrContended, "try again when the other programs are done"},
 	{projections.ErrNotViews, "that file would hold the read models; move it out of the way"},
 	{projections.ErrOtherLog, "delete the file of the read models (….views.db): it comes back from the log"},
+	{projections.ErrOtherHistory, "a backup was put in the place of the log, or another program follows a copy of it: end the other programs, and do it again"},
+	{sqlite.ErrMoved, "put the file back, or do it again with the one that is there now; never move a log while a program has it open"},
 	{projections.ErrNewerFormat, "delete the file of the read models (….views.db), or use the newer version of grouplog"},
 	{groupview.ErrNotFound, `"grouplog group ls --all" lists the groups`},
 	{consumers.ErrUnknown, `"grouplog listener ls" lists the listeners`},
