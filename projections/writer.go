@@ -233,7 +233,7 @@ func (w *writer) applyTo(ctx context.Context, p Projection, page []Event) (event
 	}
 	last := page[len(page)-1].Position
 	if at.position >= page[0].Position && at.position <= last {
-		if applied := &page[at.position-page[0].Position].Record; !bytes.Equal(fingerprint(applied), at.record) {
+		if applied := &page[at.position-page[0].Position].Record; !bytes.Equal(applied.Fingerprint(), at.record) {
 			return 0, fmt.Errorf("%w: the log has another record at position %d than the rows of projection %s", ErrOtherHistory, at.position, p.Name())
 		}
 	}
