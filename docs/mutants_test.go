@@ -208,7 +208,7 @@ var viewGuarantees = []guarantee{
 		[]string{"groupview.TestRowsAreTheFold", "projections.TestAFailedPageIsRolledBackAndARebuildResumes", "grouplog.TestCrash", "grouplog.TestPowerCut"},
 		[]mutant{
 			one("the checkpoint is committed before the rows", viewsWriter, "	if err := p.Apply(ctx, w.tx(p, known), rest); err != nil {", `	if w.filling == nil {
-		ahead := checkpoint{position: last, record: fingerprint(&page[len(page)-1].Record)}
+		ahead := checkpoint{position: last, record: page[len(page)-1].Fingerprint()}
 		if err := errors.Join(w.move(p.Name(), ahead), w.exec("COMMIT"), w.exec("BEGIN IMMEDIATE")); err != nil {
 			return 0, err
 		}
@@ -234,9 +234,9 @@ var viewGuarantees = []guarantee{
 		[]mutant{
 			one("nobody looks whether the rows are ahead of the log", "projections/views.go", `		if err != nil || why == "" {`, `		if err != nil || true {`,
 				inViews, "TestRowsThatTheLogDoesNotExplainAreDroppedAndComeBack"),
-			one("the record at the checkpoint is not compared", "projections/views.go", "if record.Position != at.position || !bytes.Equal(fingerprint(&record), at.record) {", "if _ = bytes.Equal; record.Position != at.position {",
+			one("the record at the checkpoint is not compared", "projections/views.go", "if record.Position != at.position || !bytes.Equal(record.Fingerprint(), at.record) {", "if _ = bytes.Equal; record.Position != at.position {",
 				inViews, "TestRowsThatTheLogDoesNotExplainAreDroppedAndComeBack"),
-			one("rows are continued though the log has changed under them", viewsWriter, "!bytes.Equal(fingerprint(applied), at.record) {", "len(at.record) != len(fingerprint(applied)) || bytes.Equal(nil, at.record) {", inViews, "TestALogThatChangesUnderTheRows"),
+			one("rows are continued though the log has changed under them", viewsWriter, "!bytes.Equal(applied.Fingerprint(), at.record) {", "len(at.record) != len(applied.Fingerprint()) || bytes.Equal(nil, at.record) {", inViews, "TestALogThatChangesUnderTheRows"),
 			one("rows of another log are taken", "projections/bookkeeping.go", "		if stored != logID {", "		if stored == \"\" {", inViews, "TestViewsOfAnotherLogAreRefused"),
 		},
 	},
@@ -308,7 +308,7 @@ var ruleGuarantees = []guarantee{
 		[]string{"commands.TestMemberLimitHoldsUnderConcurrency", "commands.TestQuotaHoldsUnderConcurrency", "commands.TestAcceptApplication"},
 		[]mutant{
 			one("an applicant is accepted into a full group", "commands/application.go", "	if err := or(s.full(1)); err != nil {", "	if err := or(s.full(0)); err != nil {", inCommands, "TestAcceptApplication"),
-			one("groups are counted without those that the batch has decided", "commands/decide.go", "	if h.pending(func(b *batch) bool { return b.users[userID] }) {", "	if h.pending(func(b *batch) bool { return false }) {",
+			one("groups are counted without those that the batch has decided", "commands/decide.go", "	if h.pending(func(b *batch) bool { return b.everybody || b.users[userID] }) {", "	if h.pending(func(b *batch) bool { return false }) {",
 				inCommands, "TestQuotaHoldsUnderConcurrency"),
 		},
 	},
