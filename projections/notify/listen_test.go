@@ -281,6 +281,68 @@ func TestHandlerEndsItsGoroutine(t *testing.T) {
 	})
 }
 
+// What ends the process each time is parked when it has had its attempts, without being
+// told again, and the others go on.
+func TestWhatKillsIsParked(t *testing.T) {
+	durably(t, func(t *testing.T, s *stage, r *consumers.Registry) {
+		s.groups("a", "b")
+		for range 2 {
+			l := s.listen(r, func(context.Context, notify.Delivery) error { runtime.Goexit(); return nil }, notify.FromStart(), notify.Attempts(2))
+			<-l.Done()
+		}
+		var tape tape
+		l := s.listen(r, tape.handle, notify.Attempts(2))
+		defer l.Stop()
+		require.Equal(t, []string{"b 2/0 1 first"}, tape.take())
+		now := status(t, r)
+		require.Equal(t, 1, now.Parked())
+		require.Equal(t, 2, now.Holds[0].Attempts)
+		require.Contains(t, now.Holds[0].Error, "the process ended")
+	})
+}
+
+// A new name begins when Listen returns, also where it stands by at first, or the process
+// ends before it has done anything.
+func TestNewNameBeginsWithListen(t *testing.T) {
+	durably(t, func(t *testing.T, s *stage, r *consumers.Registry) {
+		s.groups("a")
+		other, err := r.Acquire(t.Context(), "mailer", 1)
+		require.NoError(t, err)
+		l := s.listen(r, new(tape).handle)
+		s.groups("b")
+		l.Stop()
+		require.NoError(t, other.Release())
+		s.groups("c")
+		var tape tape
+		l = s.listen(r, tape.handle)
+		defer l.Stop()
+		require.Equal(t, []string{"b 2/0 1 first", "c 3/0 1 first"}, tape.take())
+	})
+}
+
+// A group that was parked when the listener was reset is told for the first time what it
+// had missed.
+func TestReplayIsOnlyWhatWasHandled(t *testing.T) {
+	durably(t, func(t *testing.T, s *stage, r *consumers.Registry) {
+		var tape tape
+		tape.says("a", errNo)
+		l := s.listen(r, tape.handle, notify.Attempts(1))
+		defer l.Stop()
+		s.groups("a", "b")
+		s.do("bob", commands.RequestJoin{GroupID: "a"})
+		tape.take()
+		tape.says("a", nil)
+		_, err := r.Reset(t.Context(), "mailer", 0)
+		require.NoError(t, err)
+		time.Sleep(time.Second)
+		require.Equal(t, []string{"a 1/0 1 first", "b 2/0 1 replay", "a 3/0 1 first"}, tape.take())
+		_, err = r.Reset(t.Context(), "mailer", 1)
+		require.NoError(t, err)
+		time.Sleep(time.Second)
+		require.Equal(t, []string{"b 2/0 1 replay", "a 3/0 1 replay"}, tape.take())
+	})
+}
+
 func TestFilters(t *testing.T) {
 	durably(t, func(t *testing.T, s *stage, r *consumers.Registry) {
 		s.groups("a", "b")
