@@ -20,7 +20,7 @@ func (m *Membership) Muted(at time.Time) bool { return m.MutedUntil.After(at) }
 // member is a Membership as a group holds it: small, for there may be a million. The
 // user ID is the key of the map that it is in.
 type member struct {
-	role     Role // NotMember in a sparse group: it is known that there is none
+	role     Role  // NotMember in a sparse group: it is known that there is none
 	joinedAt int64 // microseconds since 1970
 	order    int
 	extra    *extra // nil for most
