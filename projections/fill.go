@@ -26,8 +26,7 @@ func (f *filling) put(query string, args []any) {
 	f.queue <- queued{query, args}
 }
 
-// fillBy has f fill a scratch file, in one transaction: nobody waits for its pages, and
-// one that is left unfinished is thrown away.
+// fillBy has f fill a scratch file, in one transaction or a few: see mark.
 func (w *writer) fillBy(ctx context.Context, f func() error) error {
 	return w.transact(ctx, func() error {
 		w.filling = &filling{queue: make(chan queued, 256)}
@@ -47,7 +46,7 @@ func (w *writer) fillBy(ctx context.Context, f func() error) error {
 		if err := f(); err != nil {
 			return err
 		}
-		if err := w.flush(ctx); err != nil {
+		if err := w.flush(context.WithoutCancel(ctx)); err != nil {
 			return err
 		}
 		return w.settle()
@@ -95,6 +94,9 @@ func (tx *Tx) Index() error {
 	return tx.writer.index()
 }
 
+// withholding is where a scratch file keeps what indexes it does not have yet.
+const withholding = `CREATE TABLE projection_withheld (text TEXT NOT NULL) STRICT`
+
 // withhold drops the indexes of a projection's tables, which are empty, until index
 // makes them.
 func (w *writer) withhold(projection string) error {
@@ -107,6 +109,9 @@ func (w *writer) withhold(projection string) error {
 		if err := w.script("DROP INDEX " + quote(name)); err != nil {
 			return err
 		}
+		if err := w.exec("INSERT INTO projection_withheld (text) VALUES (?)", text); err != nil {
+			return err
+		}
 	}
 	slices.Sort(w.later)
 	return nil
@@ -116,6 +121,9 @@ func (w *writer) withhold(projection string) error {
 func (w *writer) index() error {
 	for len(w.later) > 0 {
 		if err := w.script(w.later[0]); err != nil {
+			return err
+		}
+		if err := w.exec("DELETE FROM projection_withheld WHERE text = ?", w.later[0]); err != nil {
 			return err
 		}
 		w.later = w.later[1:]
