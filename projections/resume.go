@@ -97,7 +97,7 @@ func (v *Views) continues(ctx context.Context, w *writer) (bool, error) {
 	var reached eventstore.Position
 	for i, p := range w.projections {
 		at, found, err := w.checkpoint(p.Name())
-		if err != nil || !found || at.position == 0 || i > 0 && at.position != reached {
+		if err != nil || !found || i > 0 && at.position != reached {
 			return false, err
 		}
 		if why, err := v.astray(ctx, p, at); err != nil || why != "" {

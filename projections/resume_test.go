@@ -3,6 +3,7 @@ package projections_test
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"iter"
 	"os"
 	"path/filepath"
@@ -172,7 +173,9 @@ func TestARebuildThatCannotGoOnBeginsAnew(t *testing.T) {
 func TestACrashLeavesTheLastMark(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "v.db")
 	log := grown(t, 2000)
-	views := opened(t, path, log, fillers())
+	opts := fillers()
+	opts.Projections = append(opts.Projections, spiller{counter{name: "spilled"}})
+	views := opened(t, path, log, opts)
 	want := digestOf(t, views)
 	left := map[eventstore.Position][2][]byte{}
 	require.NoError(t, views.Rebuild(t.Context(), func(done, _ eventstore.Position) {
@@ -192,6 +195,23 @@ func TestACrashLeavesTheLastMark(t *testing.T) {
 		require.Equal(t, want, digestOf(t, views))
 	}
 	require.Len(t, left, 5)
+}
+
+// spiller has SQLite write pages before the transaction ends, as it does with tables that
+// are larger than its cache.
+type spiller struct{ counter }
+
+func (s spiller) Schema() string {
+	return s.counter.Schema() + "CREATE TABLE spill (n INTEGER PRIMARY KEY, bytes BLOB NOT NULL) STRICT;"
+}
+
+func (s spiller) Apply(ctx context.Context, tx *projections.Tx, events []projections.Event) error {
+	return errors.Join(
+		tx.Exec("PRAGMA main.cache_size = 1"),
+		tx.Exec("INSERT INTO spill (n, bytes) VALUES (?, zeroblob(30000))", uint64(events[0].Position)),
+		tx.Exec("UPDATE spill SET bytes = zeroblob(20000) WHERE n < ? AND length(bytes) > 20000", uint64(events[0].Position)),
+		s.counter.Apply(ctx, tx, events),
+	)
 }
 
 // TestAnEmptyFileIsFilledLikeARebuild, and by what a first attempt has left.
