@@ -11,8 +11,9 @@ import (
 // change rows, while the projection goes on. Whoever wants to use the connection waits
 // until it has run them: see settle.
 type filling struct {
-	queue   chan queued
-	open    sync.WaitGroup // statements that have not run
+	next    []queued // not in the queue yet
+	queue   chan []queued
+	open    sync.WaitGroup // lists that have not run
 	failure error          // of the first that failed; for whoever has waited
 }
 
@@ -21,25 +22,50 @@ type queued struct {
 	args  []any
 }
 
+// listed is how many statements are handed over together: one at a time, either
+// goroutine would wake the other for each.
+const listed = 128
+
 func (f *filling) put(query string, args []any) {
-	f.open.Add(1)
-	f.queue <- queued{query, args}
+	if f.next = append(f.next, queued{query, args}); len(f.next) == listed {
+		f.hand()
+	}
+}
+
+// hand hands over what has been put.
+func (f *filling) hand() {
+	if len(f.next) > 0 {
+		f.open.Add(1)
+		f.queue <- f.next
+		f.next = make([]queued, 0, listed)
+	}
+}
+
+// wait hands over what has been put, and waits until all has run.
+func (f *filling) wait() error {
+	f.hand()
+	f.open.Wait()
+	return f.failure
+}
+
+func (f *filling) run(do func(query string, args []any) error) {
+	for list := range f.queue {
+		for _, q := range list {
+			if f.failure == nil {
+				f.failure = do(q.query, q.args)
+			}
+		}
+		f.open.Done()
+	}
 }
 
 // fillBy has f fill a scratch file, in one transaction or a few: see mark.
 func (w *writer) fillBy(ctx context.Context, f func() error) error {
 	return w.transact(ctx, func() error {
-		w.filling = &filling{queue: make(chan queued, 256)}
-		go func(f *filling) {
-			for q := range f.queue {
-				if f.failure == nil {
-					f.failure = w.run(q.query, q.args)
-				}
-				f.open.Done()
-			}
-		}(w.filling)
+		w.filling = &filling{queue: make(chan []queued, 8)}
+		go w.filling.run(w.run)
 		defer func() {
-			w.filling.open.Wait()
+			_ = w.filling.wait()
 			close(w.filling.queue)
 			w.filling = nil
 		}()
@@ -59,8 +85,7 @@ func (w *writer) settle() error {
 	if w.filling == nil {
 		return nil
 	}
-	w.filling.open.Wait()
-	return w.filling.failure
+	return w.filling.wait()
 }
 
 // flush has the projections write what they have kept back, and writes their checkpoints.
