@@ -328,7 +328,8 @@ func (e *Engine) Log() eventstore.Store { return e.log }
 
 // Rebuild derives the read models anew from the whole log, while commands and
 // queries go on, and then takes them in place of the old ones. It calls progress,
-// where that is not nil, from time to time.
+// where that is not nil, from time to time. One that is interrupted goes on with the
+// next call.
 func (e *Engine) Rebuild(ctx context.Context, progress func(done, total eventstore.Position)) error {
 	return e.views.Rebuild(ctx, progress)
 }

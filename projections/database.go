@@ -122,7 +122,7 @@ const (
 	readerPragmas = `PRAGMA query_only = 1; PRAGMA cache_size = -8000;`
 	// Of the main schema alone: they must not hold for the live file, which is attached.
 	scratchPragmas = `PRAGMA main.page_size = 8192; PRAGMA main.locking_mode = EXCLUSIVE;
-		PRAGMA main.journal_mode = OFF; PRAGMA main.synchronous = OFF; PRAGMA main.cache_size = -128000;`
+		PRAGMA main.journal_mode = TRUNCATE; PRAGMA main.synchronous = OFF; PRAGMA main.cache_size = -128000;`
 
 	writerParameters = "_busy_timeout=100"
 	readerParameters = "_busy_timeout=5000&_txlock=deferred&_stmt_cache_size=64"

@@ -35,7 +35,8 @@
 //
 // [Views.Rebuild] fills a second file from the log at full speed and swaps the rows
 // in one transaction: a query sees the old rows or the new, never an error and never
-// half. [Views.Compare] does the same without the swap and tells how the rows differ,
+// half. What interrupts it, a later one goes on from. The first rows of an empty file
+// come the same way. [Views.Compare] does the same without the swap and tells how the rows differ,
 // and [Views.Digest] sums rows up so that two files can be held against each other.
 //
 // # Concurrency

@@ -11,8 +11,9 @@ import (
 // change rows, while the projection goes on. Whoever wants to use the connection waits
 // until it has run them: see settle.
 type filling struct {
-	queue   chan queued
-	open    sync.WaitGroup // statements that have not run
+	next    []queued // not in the queue yet
+	queue   chan []queued
+	open    sync.WaitGroup // lists that have not run
 	failure error          // of the first that failed; for whoever has waited
 }
 
@@ -21,33 +22,57 @@ type queued struct {
 	args  []any
 }
 
+// listed is how many statements are handed over together: one at a time, either
+// goroutine would wake the other for each.
+const listed = 128
+
 func (f *filling) put(query string, args []any) {
-	f.open.Add(1)
-	f.queue <- queued{query, args}
+	if f.next = append(f.next, queued{query, args}); len(f.next) == listed {
+		f.hand()
+	}
 }
 
-// fillBy has f fill a scratch file, in one transaction: nobody waits for its pages, and
-// one that is left unfinished is thrown away.
+// hand hands over what has been put.
+func (f *filling) hand() {
+	if len(f.next) > 0 {
+		f.open.Add(1)
+		f.queue <- f.next
+		f.next = make([]queued, 0, listed)
+	}
+}
+
+// wait hands over what has been put, and waits until all has run.
+func (f *filling) wait() error {
+	f.hand()
+	f.open.Wait()
+	return f.failure
+}
+
+func (f *filling) run(do func(query string, args []any) error) {
+	for list := range f.queue {
+		for _, q := range list {
+			if f.failure == nil {
+				f.failure = do(q.query, q.args)
+			}
+		}
+		f.open.Done()
+	}
+}
+
+// fillBy has f fill a scratch file, in one transaction or a few: see mark.
 func (w *writer) fillBy(ctx context.Context, f func() error) error {
 	return w.transact(ctx, func() error {
-		w.filling = &filling{queue: make(chan queued, 256)}
-		go func(f *filling) {
-			for q := range f.queue {
-				if f.failure == nil {
-					f.failure = w.run(q.query, q.args)
-				}
-				f.open.Done()
-			}
-		}(w.filling)
+		w.filling = &filling{queue: make(chan []queued, 8)}
+		go w.filling.run(w.run)
 		defer func() {
-			w.filling.open.Wait()
+			_ = w.filling.wait()
 			close(w.filling.queue)
 			w.filling = nil
 		}()
 		if err := f(); err != nil {
 			return err
 		}
-		if err := w.flush(ctx); err != nil {
+		if err := w.flush(context.WithoutCancel(ctx)); err != nil {
 			return err
 		}
 		return w.settle()
@@ -60,8 +85,7 @@ func (w *writer) settle() error {
 	if w.filling == nil {
 		return nil
 	}
-	w.filling.open.Wait()
-	return w.filling.failure
+	return w.filling.wait()
 }
 
 // flush has the projections write what they have kept back, and writes their checkpoints.
@@ -95,6 +119,9 @@ func (tx *Tx) Index() error {
 	return tx.writer.index()
 }
 
+// withholding is where a scratch file keeps what indexes it does not have yet.
+const withholding = `CREATE TABLE projection_withheld (text TEXT NOT NULL) STRICT`
+
 // withhold drops the indexes of a projection's tables, which are empty, until index
 // makes them.
 func (w *writer) withhold(projection string) error {
@@ -107,6 +134,9 @@ func (w *writer) withhold(projection string) error {
 		if err := w.script("DROP INDEX " + quote(name)); err != nil {
 			return err
 		}
+		if err := w.exec("INSERT INTO projection_withheld (text) VALUES (?)", text); err != nil {
+			return err
+		}
 	}
 	slices.Sort(w.later)
 	return nil
@@ -116,6 +146,9 @@ func (w *writer) withhold(projection string) error {
 func (w *writer) index() error {
 	for len(w.later) > 0 {
 		if err := w.script(w.later[0]); err != nil {
+			return err
+		}
+		if err := w.exec("DELETE FROM projection_withheld WHERE text = ?", w.later[0]); err != nil {
 			return err
 		}
 		w.later = w.later[1:]

@@ -97,6 +97,11 @@ func (v *Views) pass(ctx context.Context) error {
 		case head == after:
 			return nil
 		}
+		if after == 0 && v.place.path != "" && head >= manyPages*eventstore.Position(v.opts.PageSize) {
+			if err := v.begin(ctx); err == nil || ctx.Err() != nil {
+				continue
+			}
+		} // what is wrong, a page at a time finds out, and rows are as far as they can be
 		if err := v.follow(ctx, after); err != nil {
 			return err
 		}

@@ -1,6 +1,7 @@
 package projections
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -10,15 +11,16 @@ import (
 	"github.com/grouplog/grouplog/eventstore"
 )
 
-// A scratch file is filled from the log, looked at, and thrown away. It has no
-// journal, and its lock is never given back while it is open: that is how another
-// process can tell one that is in use from one that a crash left behind.
+// A scratch file is filled from the log, looked at, and thrown away. Its lock is never
+// given back while it is open: that is how another process can tell one that is in use
+// from one that a crash left behind.
 const (
 	rebuildSuffix = ".rebuild"
 	compareSuffix = ".compare"
 )
 
-// sweep removes scratch files that a crash left behind.
+// sweep removes scratch files that a crash left behind, but for a rebuild that can be
+// continued.
 func (v *Views) sweep(ctx context.Context) error {
 	if v.place.path == "" {
 		return nil
@@ -27,6 +29,12 @@ func (v *Views) sweep(ctx context.Context) error {
 		at := v.place.beside(suffix)
 		if used, err := at.inUse(ctx); err != nil || used {
 			if err != nil {
+				return err
+			}
+			continue
+		}
+		if w := v.reopen(ctx, at); w != nil {
+			if err := w.close(); err != nil {
 				return err
 			}
 			continue
@@ -55,8 +63,9 @@ func (p place) inUse(ctx context.Context) (bool, error) {
 	return busy, w.close()
 }
 
-// withScratch gives f a scratch file with the projections' tables, empty, and removes
-// it afterwards. The context ends with the views.
+// withScratch gives f a scratch file with the projections' tables, empty or as an
+// interrupted rebuild left them, and removes it afterwards, unless this one is
+// interrupted too. The context ends with the views.
 func (v *Views) withScratch(ctx context.Context, suffix string, f func(ctx context.Context, w *writer) error) (err error) {
 	v.rebuilding.Lock()
 	defer v.rebuilding.Unlock()
@@ -71,37 +80,63 @@ func (v *Views) withScratch(ctx context.Context, suffix string, f func(ctx conte
 	if used, err := at.inUse(ctx); err != nil || used {
 		return errors.Join(err, fmt.Errorf("%s is in use: another process is doing the same", at))
 	}
-	if err := at.remove(); err != nil {
+	w, err := v.openScratch(ctx, at)
+	if err != nil {
+		return errors.Join(err, at.remove())
+	}
+	err = f(ctx, w)
+	kept := err != nil && ctx.Err() != nil && suffix == rebuildSuffix && at.path != "" && w.keep(ctx)
+	if err != nil && v.isClosed() {
+		err = ErrClosed
+	}
+	err = errors.Join(err, w.close())
+	if kept {
 		return err
 	}
-	defer func() { err = errors.Join(err, at.remove()) }()
+	return errors.Join(err, at.remove())
+}
+
+// openScratch opens the scratch file that an interrupted rebuild left, or makes one.
+func (v *Views) openScratch(ctx context.Context, at place) (*writer, error) {
+	if w := v.reopen(ctx, at); w != nil {
+		return w, nil
+	}
+	if err := at.remove(); err != nil {
+		return nil, err
+	}
 	w, err := openWriter(ctx, at, scratchPragmas, v.opts.Projections)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	defer func() { err = errors.Join(err, w.close()) }()
+	if err := v.layOut(ctx, w, at); err != nil {
+		return nil, errors.Join(err, w.close())
+	}
+	return w, nil
+}
+
+// layOut creates the projections' tables in a scratch file, and withholds the indexes of
+// those that can do without.
+func (v *Views) layOut(ctx context.Context, w *writer, at place) error {
 	if err := w.create(ctx, at, v.log.ID()); err != nil {
 		return err
 	}
-	for _, p := range w.projections {
-		err := w.transact(ctx, func() error {
+	return w.transact(ctx, func() error {
+		if err := w.script(fmt.Sprintf("PRAGMA main.user_version = %d; %s", unsealed, withholding)); err != nil {
+			return err
+		}
+		for _, p := range w.projections {
 			if err := w.install(p, 1); err != nil {
 				return err
 			}
 			if _, ok := p.(Filler); !ok {
-				return nil
+				continue
 			}
-			return w.withhold(p.Name())
-		})
-		if err != nil {
-			return err
+			if err := w.withhold(p.Name()); err != nil {
+				return err
+			}
 		}
-	}
-	err = f(ctx, w)
-	if err != nil && v.isClosed() {
-		return ErrClosed
-	}
-	return err
+		return nil
+	})
 }
 
 // attachLive attaches the live file to a scratch file's connection, as "live". From
@@ -114,21 +149,24 @@ func (v *Views) attachLive(w *writer) error {
 }
 
 // fill applies the log to a scratch file up to a position, or to its end if that comes
-// first, and returns how far it came. Reading and applying overlap.
+// first, and returns how far it came. Reading and applying overlap. When the context
+// ends, what has been applied until then is kept.
 func (v *Views) fill(ctx context.Context, w *writer, from, to eventstore.Position, progress func(done, total eventstore.Position)) (eventstore.Position, error) {
 	if from >= to {
 		return from, nil
 	}
+	size := v.opts.RebuildPageSize
 	err := w.fillBy(ctx, func() (err error) {
 		spare := make(chan []Event, 1)
-		for page, err := range ahead(pages(ctx, v.log, from, v.opts.RebuildPageSize, spare)) {
+		marked := from
+		for page, err := range ahead(pages(ctx, v.log, from, size, spare)) {
+			if ctx.Err() != nil {
+				return nil
+			}
 			if err != nil {
 				return err
 			}
-			if from, err = w.applyHere(ctx, upTo(page, to)); err != nil {
-				return err
-			}
-			if err := ctx.Err(); err != nil {
+			if from, err = w.applyHere(context.WithoutCancel(ctx), upTo(page, to)); err != nil {
 				return err
 			}
 			select {
@@ -141,10 +179,16 @@ func (v *Views) fill(ctx context.Context, w *writer, from, to eventstore.Positio
 			if from >= to {
 				return nil
 			}
+			if from-marked >= markedPages*eventstore.Position(size) {
+				if err := w.mark(ctx); err != nil {
+					return err
+				}
+				marked = from
+			}
 		}
 		return nil
 	})
-	return from, err
+	return from, cmp.Or(err, ctx.Err())
 }
 
 // fillHere is fill in a transaction that has begun, for the last few events.

@@ -24,6 +24,7 @@ type writer struct {
 
 	filling *filling // nil unless a scratch file is being filled
 	later   []string // the indexes that it does not have yet
+	sealed  bool     // it is one from which a rebuild can go on
 }
 
 // knowledge is what the writer remembers of a projection from its last page: where it

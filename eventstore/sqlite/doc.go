@@ -15,6 +15,13 @@
 // transaction and its fsync, so that throughput grows with the number of callers:
 // call Append from many goroutines, or with many commits.
 //
+// # Reading
+//
+// Records are read in pages, each in a transaction of its own, ahead of who looks at
+// them. Where there are many, a function in C hands them over a thousand at a time. Its
+// connections find it under the name grouplog_pack, and nobody else's do, but for those
+// that the process opens at the same moment.
+//
 // # Several processes
 //
 // Any number of processes on one machine may open the same file, and one process may

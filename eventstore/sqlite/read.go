@@ -39,6 +39,7 @@ const (
 // page is a run of records, what came after them, and whether the log ended there.
 type page struct {
 	records []eventstore.Record
+	size    int // in bytes
 	err     error
 	last    bool
 }
@@ -46,6 +47,7 @@ type page struct {
 // order is a way through the log: everything, or one stream.
 type order struct {
 	query   string
+	packed  string         // the same for many records; see pack.go
 	args    []driver.Value // before the place and the limit
 	place   func(*eventstore.Record) uint64
 	missing func(place uint64, next *eventstore.Record) *eventstore.DamageError
@@ -55,8 +57,9 @@ type order struct {
 // read, until the head. It checks every record's checksum and that none is missing.
 func (db *DB) ReadAll(ctx context.Context, after eventstore.Position) iter.Seq2[eventstore.Record, error] {
 	return db.read(ctx, uint64(after), order{
-		query: selectAll,
-		place: func(r *eventstore.Record) uint64 { return uint64(r.Position) },
+		query:  selectAll,
+		packed: packAll,
+		place:  func(r *eventstore.Record) uint64 { return uint64(r.Position) },
 		missing: func(place uint64, next *eventstore.Record) *eventstore.DamageError {
 			return &eventstore.DamageError{
 				Position: eventstore.Position(place),
@@ -70,9 +73,10 @@ func (db *DB) ReadAll(ctx context.Context, after eventstore.Position) iter.Seq2[
 // of when it is read. It checks every record's checksum and that none is missing.
 func (db *DB) ReadStream(ctx context.Context, stream string, after eventstore.Version) iter.Seq2[eventstore.Record, error] {
 	return db.read(ctx, uint64(after), order{
-		query: selectStream,
-		args:  []driver.Value{stream},
-		place: func(r *eventstore.Record) uint64 { return uint64(r.Version) },
+		query:  selectStream,
+		packed: packStream,
+		args:   []driver.Value{stream},
+		place:  func(r *eventstore.Record) uint64 { return uint64(r.Version) },
 		missing: func(place uint64, next *eventstore.Record) *eventstore.DamageError {
 			return &eventstore.DamageError{
 				Stream: stream,
@@ -115,7 +119,9 @@ func (db *DB) read(ctx context.Context, start uint64, o order) iter.Seq2[eventst
 // the log, or has an error.
 func (db *DB) pages(ctx context.Context, o order, after uint64) iter.Seq[page] {
 	return func(yield func(page) bool) {
-		p := db.readPage(ctx, o, after, make([]eventstore.Record, 0, firstPage))
+		short := o
+		short.packed = ""
+		p := db.readPage(ctx, short, after, make([]eventstore.Record, 0, firstPage))
 		if !yield(p) || p.last || p.err != nil {
 			return
 		}
@@ -130,7 +136,7 @@ func (db *DB) pages(ctx context.Context, o order, after uint64) iter.Seq[page] {
 				default:
 					records = make([]eventstore.Record, 0, fullPage)
 				}
-				p = db.readPage(ctx, o, after, records)
+				p = db.readPage(ctx, o, after, records[:0:p.fitting()])
 				select {
 				case ahead <- p:
 				case <-stop:
@@ -146,6 +152,9 @@ func (db *DB) pages(ctx context.Context, o order, after uint64) iter.Seq[page] {
 		for p := range ahead {
 			if !yield(p) {
 				return
+			}
+			if cap(p.records) < fullPage {
+				continue
 			}
 			select {
 			case spare <- p.records[:0]:
@@ -166,9 +175,17 @@ func (db *DB) readPage(ctx context.Context, o order, after uint64, room []events
 		return page{err: err}
 	}
 	defer leave()
-	args := append(slices.Clone(o.args), int64(min(after, math.MaxInt64)), int64(cap(room)))
 	p.records = room
-	if err := db.withReader(ctx, func(c conn) error { return p.fill(c, o.query, args) }); err != nil {
+	err = db.withReader(ctx, func(c conn) error {
+		if o.packed != "" {
+			p.fillPacked(c, o, after)
+		}
+		if len(p.records) > 0 {
+			return nil
+		}
+		return p.fill(c, o, after)
+	})
+	if err != nil {
 		p.err = db.readError(err)
 	}
 	return p
@@ -197,19 +214,26 @@ func (db *DB) withReader(ctx context.Context, read func(conn) error) error {
 	return c.Raw(func(raw any) error { return read(conn{raw.(driver.Conn)}) })
 }
 
+// fitting is how many records like these make a page.
+func (p *page) fitting() int {
+	if len(p.records) == 0 {
+		return fullPage
+	}
+	return max(1, min(fullPage, maxPageBytes/(p.size/len(p.records)+1)))
+}
+
 // fill runs the query and keeps its records, until the page is full or an error.
-func (p *page) fill(c conn, query string, args []driver.Value) error {
-	rows, err := c.query(query, args...)
+func (p *page) fill(c conn, o order, after uint64) error {
+	rows, err := c.query(o.query, append(slices.Clone(o.args), int64(min(after, math.MaxInt64)), int64(cap(p.records)))...)
 	if err != nil {
 		return err
 	}
 	defer rows.Close() //nolint:errcheck // Next has said it
 	var (
-		row  [recordColumns]driver.Value
-		h    hasher
-		size int
+		row [recordColumns]driver.Value
+		h   hasher
 	)
-	for len(p.records) < cap(p.records) && size < maxPageBytes {
+	for len(p.records) < cap(p.records) && p.size < maxPageBytes {
 		err := rows.Next(row[:])
 		if errors.Is(err, io.EOF) {
 			p.last = true
@@ -223,7 +247,7 @@ func (p *page) fill(c conn, query string, args []driver.Value) error {
 			return err
 		}
 		p.records = append(p.records, record)
-		size += len(record.Data)
+		p.size += len(record.Data)
 	}
 	return nil
 }

@@ -41,8 +41,9 @@ type rows struct {
 	kept int // rows in memory
 }
 
-// begin starts a page.
-func (r *rows) begin(tx *projections.Tx) error {
+// begin starts a page. While tables are filled, it reads what they hold already, up to so
+// many rows.
+func (r *rows) begin(tx *projections.Tx, fill int) error {
 	r.tx = tx
 	if r.users != nil {
 		return nil
@@ -54,6 +55,9 @@ func (r *rows) begin(tx *projections.Tx) error {
 	}
 	r.forget()
 	r.whole = r.lastUID == 0 && r.lastGID == 0
+	if tx.Filling() && !r.whole {
+		return r.load(fill)
+	}
 	return nil
 }
 

@@ -38,7 +38,7 @@ func (*View) Schema() string { return schema }
 // that many pages change.
 func (v *View) Apply(_ context.Context, tx *projections.Tx, events []projections.Event) error {
 	r := tx.Memo(func() any { return new(rows) }).(*rows)
-	if err := r.begin(tx); err != nil {
+	if err := r.begin(tx, v.fill); err != nil {
 		return err
 	}
 	for i := range events {
@@ -58,7 +58,7 @@ func (v *View) Apply(_ context.Context, tx *projections.Tx, events []projections
 // Flush writes the rows that Apply has kept back.
 func (v *View) Flush(_ context.Context, tx *projections.Tx) error {
 	r := tx.Memo(func() any { return new(rows) }).(*rows)
-	if err := r.begin(tx); err != nil {
+	if err := r.begin(tx, v.fill); err != nil {
 		return err
 	}
 	return r.end(v.fill)

@@ -7,9 +7,6 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/grouplog/grouplog/commands"
-	"github.com/grouplog/grouplog/domain"
-	"github.com/grouplog/grouplog/eventstore"
 	"github.com/grouplog/grouplog/eventstore/sqlite"
 	"github.com/grouplog/grouplog/projections"
 	"github.com/grouplog/grouplog/projections/groupview"
@@ -99,26 +96,4 @@ func scan(ctx context.Context, db *sql.DB, events int) error {
 		err = fmt.Errorf("%d events are read of %d", n, events)
 	}
 	return errors.Join(err, rows.Err())
-}
-
-// verify reads the whole log as grouplog verify does, and folds every group.
-func verify(ctx context.Context, log eventstore.Store) error {
-	groups := map[string]*domain.Group{}
-	fold := func(r eventstore.Record) error {
-		event, err := domain.Decode(r.Type, r.Schema, r.Data)
-		if err != nil {
-			return err
-		}
-		if id, ok := domain.GroupOf(r.Stream); ok {
-			group := groups[id]
-			if group == nil {
-				group = domain.NewGroup(id)
-				groups[id] = group
-			}
-			group.Apply(event, commands.MetaOf(r))
-		}
-		return nil
-	}
-	_, err := eventstore.Verify(ctx, log, fold, nil)
-	return err
 }

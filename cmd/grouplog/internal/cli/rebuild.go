@@ -21,7 +21,10 @@ func (a *app) rebuildCommand() *cobra.Command {
 		Short: "Make the read models anew from the log",
 		Long: `Makes the read models anew from the whole log and takes them in place of the old ones,
 while other processes go on. It is needed only where "grouplog verify" says so. A file of
-read models that is damaged is deleted first.`,
+read models that is damaged is deleted first.
+
+Whatever interrupts it, run it again: it goes on from where it was, or after a crash from
+the last million events.`,
 		Args: exactly(),
 		RunE: a.run(func(ctx context.Context, _ []string) error {
 			again := func(engine *grouplog.Engine) error { return a.rebuild(ctx, engine) }
