@@ -15,16 +15,20 @@ import (
 
 // An offset is stored when the topic has been read to its end, when the subscription
 // ends, and meanwhile after so many acknowledgements or so much time, whichever is
-// first. A process that is killed has that much delivered again.
+// first. A process that is killed has that much delivered again. Where only others have
+// written to the log, it is stored less often: all that it says then is that there was
+// nothing to deliver.
 const (
 	saveEvery = 64
 	saveAfter = 100 * time.Millisecond
+	restEvery = time.Second
 )
 
 // offset is how far a subscription has come. Without a group it is in memory alone.
 type offset struct {
 	consumer *consumers.Consumer // nil without a group
 	position eventstore.Position // acknowledged up to here
+	record   *eventstore.Record  // the last one that was acknowledged; nil if others stand between it and position
 	saved    eventstore.Position // stored up to here
 	unsaved  int                 // acknowledgements since then
 	at       time.Time           // of the last save
@@ -38,31 +42,59 @@ func (s *subscription) take(ctx context.Context) (*offset, error) {
 	if s.opts.Group == "" {
 		return o, nil
 	}
-	var err error
-	if o.consumer, err = s.opts.Consumers.Acquire(ctx, ConsumerName(s.opts.Group, s.topic), s.opts.After); err != nil {
-		return nil, fmt.Errorf("take the place of group %q: %w", s.opts.Group, err)
+	consumer, err := s.opts.Consumers.Acquire(ctx, ConsumerName(s.opts.Group, s.topic), s.opts.After)
+	if err != nil {
+		return o, fmt.Errorf("take the place of group %q: %w", s.opts.Group, err)
 	}
-	o.position = o.consumer.Position()
+	o.consumer, o.position = consumer, consumer.Position()
 	o.saved = o.position
 	return o, nil
 }
 
 // reach takes note of an acknowledgement.
-func (o *offset) reach(ctx context.Context, p eventstore.Position) error {
-	o.position = p
+func (o *offset) reach(ctx context.Context, r *eventstore.Record) error {
+	o.position, o.record = r.Position, r
 	if o.unsaved++; o.unsaved < saveEvery && time.Since(o.at) < saveAfter {
 		return nil
 	}
 	return o.save(ctx)
 }
 
-// save stores how far the group has come. What was acknowledged is stored even if the
-// context has ended.
+// rest takes note that the topic holds nothing more up to a position. From time to time
+// it looks whether somebody has said that the group is to go on elsewhere.
+func (o *offset) rest(ctx context.Context, p eventstore.Position) error {
+	if o.unsaved > 0 {
+		if err := o.save(ctx); err != nil {
+			return err
+		}
+	}
+	if p > o.position {
+		o.position, o.record = p, nil
+	}
+	if o.consumer == nil || time.Since(o.at) < restEvery {
+		return nil
+	}
+	return o.store(ctx)
+}
+
+// save stores how far the group has come, where that is news.
 func (o *offset) save(ctx context.Context) error {
 	if o.consumer == nil || o.lost || o.position == o.saved {
 		return nil
 	}
-	if err := o.consumer.Save(context.WithoutCancel(ctx), o.position); err != nil {
+	return o.store(ctx)
+}
+
+// store stores how far the group has come, even if the context has ended: what was
+// acknowledged was.
+func (o *offset) store(ctx context.Context) (err error) {
+	ctx = context.WithoutCancel(ctx)
+	if o.record != nil && o.position > o.saved {
+		err = o.consumer.Advance(ctx, consumers.Step{Cursor: consumers.After(o.position), Record: o.record})
+	} else {
+		err = o.consumer.Save(ctx, o.position)
+	}
+	if err != nil {
 		o.lost = true
 		return fmt.Errorf("store the offset %d: %w", o.position, err)
 	}

@@ -22,8 +22,13 @@ type reader struct {
 	found   bool
 }
 
-// next is what the topic holds after what was read before; none at its end.
+// next is what the topic holds after what was read before; none at its end. Then the
+// reader stands at the end of the log, which what others write moves on.
 func (r *reader) next(ctx context.Context) (page []eventstore.Record, err error) {
+	head, err := r.log.Head(ctx) // before reading: what is appended meanwhile is for the next time
+	if err != nil || head == r.after {
+		return nil, err
+	}
 	if r.stream != "" && !r.found {
 		if r.version, err = versionAt(ctx, r.log, r.stream, r.after); err != nil {
 			return nil, err
@@ -39,9 +44,10 @@ func (r *reader) next(ctx context.Context) (page []eventstore.Record, err error)
 			continue // a message is no event
 		}
 		if page = append(page, record); len(page) == pageSize {
-			break
+			return page, nil
 		}
 	}
+	r.after = max(r.after, head)
 	return page, nil
 }
 

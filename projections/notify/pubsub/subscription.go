@@ -33,61 +33,57 @@ func newSubscription(log eventstore.Store, opts SubscriberOptions, topic, stream
 }
 
 // run delivers until the context ends or the log is closed. What fails meanwhile is
-// logged and done again; nothing is passed over. The error is what failed at the end.
+// logged and done again; nothing is passed over. The error is why the group's offset
+// could not be stored at the end.
 func (s *subscription) run(ctx context.Context) error {
-	for wait := firstWait; ; wait = min(max(2*wait, firstWait), lastWait) {
+	for wait := firstWait; ; {
 		before := s.after
-		err := s.follow(ctx)
-		if ctx.Err() != nil || errors.Is(err, eventstore.ErrClosed) {
-			if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, eventstore.ErrClosed) {
-				err = nil
-			}
-			return err
+		at, err := s.take(ctx)
+		if err == nil {
+			err = s.follow(ctx, at)
 		}
-		if errors.Is(err, consumers.ErrChanged) {
-			wait = 0 // somebody has said where to go on
-			continue
-		}
-		s.opts.Logger.ErrorContext(ctx, "a subscription is held up; trying again",
-			"topic", s.topic, "group", s.opts.Group, "position", s.after, "error", err)
-		if s.after != before {
+		left := at.leave(ctx)
+		switch {
+		case ctx.Err() != nil, errors.Is(err, eventstore.ErrClosed):
+			return left
+		case errors.Is(err, consumers.ErrChanged):
+			continue // somebody has said where to go on
+		case s.after > before:
 			wait = firstWait
 		}
+		s.opts.Logger.ErrorContext(ctx, "a subscription is held up; trying again",
+			"topic", s.topic, "group", s.opts.Group, "position", s.after, "error", errors.Join(err, left))
 		if pause(ctx, wait) != nil {
 			return nil
 		}
+		wait = min(2*wait, lastWait)
 	}
 }
 
-// follow delivers the topic from where the group is, and keeps the group's place, until
-// something fails or the context ends.
-func (s *subscription) follow(ctx context.Context) (err error) {
-	at, err := s.take(ctx)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, at.leave(ctx)) }()
-	s.after = at.position
+// follow delivers the topic from a place, which it moves, until something fails or the
+// context ends.
+func (s *subscription) follow(ctx context.Context, at *offset) error {
 	r := reader{log: s.log, stream: s.stream, after: at.position}
 	for {
 		changed := s.log.Changed() // before reading, so that no append falls between
-		records, err := r.next(ctx)
+		page, err := r.next(ctx)
 		if err != nil {
 			return err
 		}
-		for i := range records {
-			if err := s.deliver(ctx, &records[i]); err != nil {
+		for i := range page {
+			if err := s.deliver(ctx, &page[i]); err != nil {
 				return err
 			}
-			s.after = records[i].Position
-			if err := at.reach(ctx, s.after); err != nil {
+			s.after = page[i].Position
+			if err := at.reach(ctx, &page[i]); err != nil {
 				return err
 			}
 		}
-		if len(records) > 0 {
+		if len(page) > 0 {
 			continue
 		}
-		if err := at.save(ctx); err != nil {
+		s.after = r.after
+		if err := at.rest(ctx, r.after); err != nil {
 			return err
 		}
 		if err := s.wait(ctx, changed); err != nil {

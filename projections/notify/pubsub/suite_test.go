@@ -1,8 +1,6 @@
 package pubsub_test
 
 import (
-	"io"
-	"log"
 	"path/filepath"
 	"testing"
 	"time"
@@ -10,7 +8,6 @@ import (
 	"github.com/ThreeDotsLabs/watermill/message"
 	"github.com/ThreeDotsLabs/watermill/pubsub/tests"
 	"github.com/stretchr/testify/require"
-	"go.uber.org/goleak"
 
 	"github.com/grouplog/grouplog/eventstore"
 	"github.com/grouplog/grouplog/eventstore/memory"
@@ -18,12 +15,6 @@ import (
 	"github.com/grouplog/grouplog/projections/consumers"
 	"github.com/grouplog/grouplog/projections/notify/pubsub"
 )
-
-func TestMain(m *testing.M) {
-	log.SetOutput(io.Discard)                                                                           // Watermill's suite says every message
-	const forgotten = "github.com/ThreeDotsLabs/watermill/internal/subscriber.(*multiplier).Subscribe." // by the suite
-	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction(forgotten+"func2"), goleak.IgnoreAnyFunction(forgotten+"func3"))
-}
 
 // TestSuite runs Watermill's conformance suite, for groups and for subscribers that are
 // on their own. ExactlyOnceDelivery is not claimed, and claiming it would make the suite
