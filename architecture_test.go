@@ -105,8 +105,10 @@ func TestLinkedModules(t *testing.T) {
 	}
 	slices.Sort(names)
 	require.Equal(t, []string{
+		"github.com/gofrs/flock",
 		"github.com/google/uuid",
 		module,
 		"github.com/mattn/go-sqlite3",
+		"golang.org/x/sys", // flock's
 	}, names)
 }

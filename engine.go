@@ -33,6 +33,7 @@ type Engine struct {
 	groups  *groupview.Queries
 	hub     *notify.Hub
 	handler *commands.Handler
+	durable durable
 
 	closeOnce sync.Once
 	closeErr  error
@@ -60,6 +61,7 @@ func Open(ctx context.Context, path string, opts *Options) (*Engine, error) {
 // open starts the parts, from the log outwards.
 func (e *Engine) open(ctx context.Context, path string) (err error) {
 	o := &e.options
+	e.durable.path = o.consumersPath(path)
 	switch {
 	case o.Store != nil:
 		e.log = o.Store
@@ -293,11 +295,12 @@ func (e *Engine) Rebuild(ctx context.Context, progress func(done, total eventsto
 }
 
 // Close answers the commands that are queued, waits up to Options.CloseTimeout for
-// live listeners to be told what has happened, and closes the files. Its error
+// live listeners to be told what has happened, and for the calls of durable ones that
+// are under way, and closes the files. Its error
 // says if a listener was not told everything. Calling it again does nothing. Called by
 // a listener, it returns at once, and the engine closes when the listener has returned.
 func (e *Engine) Close() error {
-	if e.hub != nil && e.hub.Calling() {
+	if e.hub != nil && e.hub.Calling() || e.durable.calling() {
 		go e.closeOnce.Do(func() { e.closeErr = e.close() })
 		return nil
 	}
@@ -310,9 +313,10 @@ func (e *Engine) close() error {
 	if e.handler != nil {
 		failures = append(failures, e.handler.Close())
 	}
-	if e.hub != nil {
-		failures = append(failures, e.farewell())
-	}
+	ctx, cancel := context.WithTimeoutCause(context.Background(), e.options.CloseTimeout,
+		fmt.Errorf("close: listeners were not told everything within %s; they will not be by this engine", e.options.CloseTimeout))
+	defer cancel()
+	failures = append(failures, e.farewell(ctx), e.durable.close(ctx))
 	if e.views != nil {
 		failures = append(failures, e.views.Close())
 	}
@@ -322,11 +326,11 @@ func (e *Engine) close() error {
 	return errors.Join(failures...)
 }
 
-// farewell has the listeners told what has happened, and stops telling.
-func (e *Engine) farewell() error {
-	ctx, cancel := context.WithTimeoutCause(context.Background(), e.options.CloseTimeout,
-		fmt.Errorf("close: listeners were not told everything within %s; they will not be by this engine", e.options.CloseTimeout))
-	defer cancel()
+// farewell has the live listeners told what has happened, and stops telling.
+func (e *Engine) farewell(ctx context.Context) error {
+	if e.hub == nil {
+		return nil
+	}
 	var told error
 	if e.handler != nil {
 		told = e.hub.WaitFor(ctx, e.handler.Position())

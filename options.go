@@ -39,6 +39,11 @@ type Options struct {
 	// groups.views.db for groups.db.
 	ViewsPath string
 
+	// ConsumersPath is the file of how far durable listeners have come. It is made when
+	// somebody listens, and cannot be made again from the log. When empty, it stands
+	// beside the log: groups.consumers.db for groups.db.
+	ConsumersPath string
+
 	// MustExist refuses to open a log that is not there, instead of making one.
 	MustExist bool
 
@@ -55,7 +60,8 @@ type Options struct {
 	Poll time.Duration
 
 	// CloseTimeout bounds how long Close waits for live listeners to be told what
-	// has happened; DefaultCloseTimeout when 0.
+	// has happened, and for the calls of durable ones that are under way;
+	// DefaultCloseTimeout when 0.
 	CloseTimeout time.Duration
 }
 
@@ -112,13 +118,21 @@ func (o *Options) withDefaults() Options {
 }
 
 // viewsPath is where the read models of a log are kept.
-func (o *Options) viewsPath(logPath string) string {
+func (o *Options) viewsPath(logPath string) string { return beside(logPath, o.ViewsPath, ".views.db") }
+
+// consumersPath is where the progress of durable listeners is kept.
+func (o *Options) consumersPath(logPath string) string {
+	return beside(logPath, o.ConsumersPath, ".consumers.db")
+}
+
+// beside is a path that was given, or a file beside the log.
+func beside(logPath, given, suffix string) string {
 	switch {
-	case o.ViewsPath != "":
-		return o.ViewsPath
+	case given != "":
+		return given
 	case logPath == Memory || logPath == "":
 		return Memory
 	default:
-		return strings.TrimSuffix(logPath, filepath.Ext(logPath)) + ".views.db"
+		return strings.TrimSuffix(logPath, filepath.Ext(logPath)) + suffix
 	}
 }
