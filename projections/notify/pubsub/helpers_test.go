@@ -122,3 +122,8 @@ func engineOn(t testing.TB, log eventstore.Store) *grouplog.Engine {
 	require.NoError(t, err)
 	return engine
 }
+
+// uncloseable is a log that outlives the engine on it.
+type uncloseable struct{ eventstore.Store }
+
+func (uncloseable) Close() error { return nil }

@@ -24,7 +24,7 @@ const (
 )
 
 // roles of child processes, each until it is killed.
-var roles = map[string]func(t testing.TB, dir string){"consume": childConsume}
+var roles = map[string]func(t testing.TB, dir string){"consume": childConsume, "forward": childForward}
 
 // TestMain lets the test binary be a child.
 func TestMain(m *testing.M) {

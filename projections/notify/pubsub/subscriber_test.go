@@ -143,11 +143,11 @@ func TestNack(t *testing.T) {
 		require.NoError(t, err)
 		messages := subscribe(t, s, "t")
 		begin, last := time.Now(), (*message.Message)(nil)
-		for attempt, at := range []time.Duration{0, 1, 3, 7, 12, 17} {
+		for attempt, at := range []int{0, 1, 3, 7, 12, 17} {
 			m := <-messages
 			require.Equal(t, "1", m.UUID)
 			require.NotSame(t, last, m)
-			require.Equal(t, at*time.Second, time.Since(begin))
+			require.Equal(t, time.Duration(at)*time.Second, time.Since(begin))
 			source, _ := pubsub.SourceOf(m)
 			require.Equal(t, attempt+1, source.Attempt)
 			m.Nack()
