@@ -6,6 +6,7 @@ import (
 
 	"github.com/grouplog/grouplog/commands"
 	"github.com/grouplog/grouplog/domain"
+	"github.com/grouplog/grouplog/eventstore"
 	"github.com/grouplog/grouplog/projections/groupview"
 	"github.com/grouplog/grouplog/projections/notify"
 )
@@ -120,4 +121,12 @@ func (u *User) Dismiss(ctx context.Context, groupID string) error {
 // listener is not called again.
 func (u *User) AddGroupListener(l Listener) (remove func()) {
 	return u.engine.AddGroupListener(u.actor.UserID, l)
+}
+
+// CatchUp yields what the user should have been told of everything that stands after a
+// position of the log, up to its end: exactly what a listener of theirs would have been
+// told. Keep the Position of the last notification of a call that came to its end, to
+// go on from there; 0 is the beginning of the log.
+func (u *User) CatchUp(ctx context.Context, after eventstore.Position) iter.Seq2[Notification, error] {
+	return notify.CatchUp(ctx, u.engine.log, u.engine.options.Policies, u.actor.UserID, after)
 }

@@ -15,6 +15,7 @@ type Consumer struct {
 	name     string
 	progress Progress // as it is in the file
 	stamp    stamp
+	unseen   bool // progress is somebody else's, and the caller does not know it yet
 	unlock   func() error
 }
 
@@ -22,11 +23,15 @@ type Consumer struct {
 func (c *Consumer) Name() string { return c.name }
 
 // Position is the last position that has been handled.
-func (c *Consumer) Position() eventstore.Position { return c.progress.Cursor.Done() }
+func (c *Consumer) Position() eventstore.Position {
+	c.unseen = false
+	return c.progress.Cursor.Done()
+}
 
 // Progress is how far the consumer has come, as it is stored. It is the caller's to
 // change.
 func (c *Consumer) Progress() Progress {
+	c.unseen = false
 	p := c.progress
 	p.Holds = maps.Clone(p.Holds)
 	return p
@@ -36,10 +41,10 @@ func (c *Consumer) Progress() Progress {
 // an earlier position does nothing. The error is ErrChanged where somebody has reset the
 // consumer meanwhile: go on from Position, which is what they have made it.
 func (c *Consumer) Save(ctx context.Context, position eventstore.Position) error {
-	if position <= c.Position() {
+	if position <= c.progress.Cursor.Done() {
 		changed, err := c.Refresh(ctx)
 		if changed && err == nil {
-			err = fmt.Errorf("consumer %q: %w", c.name, ErrChanged)
+			err = c.changed()
 		}
 		return err
 	}
@@ -57,7 +62,8 @@ type Step struct {
 }
 
 // Advance stores a step. The error is ErrChanged where somebody else has changed the
-// consumer: nothing was stored, and Progress is theirs.
+// consumer: nothing was stored, nor will be until the caller has asked for Progress or
+// Position, which are theirs.
 func (c *Consumer) Advance(ctx context.Context, s Step) error {
 	record := c.progress.record
 	if s.Cursor.Position != c.progress.Cursor.Position {
@@ -73,8 +79,11 @@ func (c *Consumer) Advance(ctx context.Context, s Step) error {
 
 // write stores a step, provided that the consumer is as this process knows it.
 func (c *Consumer) write(ctx context.Context, s Step, record []byte) error {
-	if c.unlock == nil {
+	switch {
+	case c.unlock == nil:
 		return fmt.Errorf("consumer %q: %w: it was released", c.name, ErrReleased)
+	case c.unseen:
+		return c.changed()
 	}
 	r, changed := c.registry, false
 	err := transact(ctx, r.db, func(tx *sql.Tx) error {
@@ -108,7 +117,7 @@ func (c *Consumer) write(ctx context.Context, s Step, record []byte) error {
 		if err := c.reload(ctx); err != nil {
 			return err
 		}
-		return fmt.Errorf("consumer %q: %w", c.name, ErrChanged)
+		return c.changed()
 	}
 	c.progress.Cursor, c.progress.Attempts, c.progress.record, c.progress.Trouble = s.Cursor, s.Attempts, record, s.Trouble
 	for _, h := range s.Put {
@@ -120,8 +129,10 @@ func (c *Consumer) write(ctx context.Context, s Step, record []byte) error {
 	return nil
 }
 
-// Refresh reports whether somebody else has changed the consumer since it was looked at
-// last. Then Progress is theirs.
+func (c *Consumer) changed() error { return fmt.Errorf("consumer %q: %w", c.name, ErrChanged) }
+
+// Refresh reports whether somebody else has changed the consumer since the caller has
+// asked for Progress or Position. Then these are theirs.
 func (c *Consumer) Refresh(ctx context.Context) (changed bool, err error) {
 	var now stamp
 	err = c.registry.db.QueryRowContext(ctx, "SELECT tenure, edits FROM consumers WHERE name = ?", c.name).Scan(&now.tenure, &now.edits)
@@ -129,7 +140,7 @@ func (c *Consumer) Refresh(ctx context.Context) (changed bool, err error) {
 		return false, fmt.Errorf("look at consumer %q: %w", c.name, err)
 	}
 	if now == c.stamp {
-		return false, nil
+		return c.unseen, nil
 	}
 	return true, c.reload(ctx)
 }
@@ -143,8 +154,11 @@ func (c *Consumer) reload(ctx context.Context) error {
 	if now.tenure != c.stamp.tenure {
 		return fmt.Errorf("consumer %q: %w: another one is; has the directory of the locks been deleted?", c.name, ErrReleased)
 	}
-	c.progress, c.stamp = progress, now
-	return c.registry.check(ctx, c.name, &c.progress)
+	if err := c.registry.check(ctx, c.name, &progress); err != nil {
+		return err
+	}
+	c.progress, c.stamp, c.unseen = progress, now, true
+	return nil
 }
 
 // Release lets another consumer of the name become active. It stores nothing. Calling it

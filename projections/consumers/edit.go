@@ -26,18 +26,23 @@ func (r *Registry) Reset(ctx context.Context, name string, to eventstore.Positio
 	}
 	err = r.edit(ctx, name, func(tx *sql.Tx, p *Progress) error {
 		err := r.check(ctx, name, p)
-		if errors.Is(err, ErrRestored) {
-			p.told, p.toldStream = Place{}, nil
-		} else if err != nil {
+		switch {
+		case errors.Is(err, ErrRestored):
+			p.runs = nil
+		case err != nil:
 			return err
-		} else {
-			p.rewind()
+		default:
+			p.runs = append(p.runs, p.run())
+			p.runs = p.runs[max(0, len(p.runs)-maxRuns):]
 		}
 		skipped = p.heldBefore(After(to))
-		return rewrite(ctx, tx, name, After(to), record, p)
+		return rewrite(ctx, tx, name, After(to), record, p.runs)
 	})
 	return skipped, err
 }
+
+// maxRuns is how many resets are remembered.
+const maxRuns = 32
 
 // heldBefore are the streams that are held before a place.
 func (p *Progress) heldBefore(at Place) []Hold {
@@ -52,24 +57,19 @@ func (p *Progress) heldBefore(at Place) []Hold {
 }
 
 // rewrite puts a consumer somewhere else, holding nothing.
-func rewrite(ctx context.Context, tx *sql.Tx, name string, at Place, record []byte, p *Progress) error {
-	_, err := tx.ExecContext(ctx, `UPDATE consumers SET position = ?, place = ?, record = ?, attempts = 0, told = ?, told_place = ? WHERE name = ?`,
-		uint64(at.Position), at.Index, record, uint64(p.told.Position), p.told.Index, name)
+func rewrite(ctx context.Context, tx *sql.Tx, name string, at Place, record []byte, runs []run) error {
+	_, err := tx.ExecContext(ctx, `UPDATE consumers SET position = ?, place = ?, record = ?, attempts = 0, since = ?, since_place = ? WHERE name = ?`,
+		uint64(at.Position), at.Index, record, uint64(at.Position), at.Index, name)
 	if err != nil {
 		return err
 	}
-	for _, table := range []string{"consumer_holds", "consumer_told"} {
+	for _, table := range []string{"consumer_holds", "consumer_runs", "consumer_run_holds"} {
 		if _, err := tx.ExecContext(ctx, "DELETE FROM "+table+" WHERE consumer = ?", name); err != nil {
 			return err
 		}
 	}
-	for stream, limit := range p.toldStream {
-		if limit == p.told {
-			continue
-		}
-		_, err := tx.ExecContext(ctx, "INSERT INTO consumer_told (consumer, stream, position, place) VALUES (?, ?, ?, ?)",
-			name, stream, uint64(limit.Position), limit.Index)
-		if err != nil {
+	for i := range runs {
+		if err := putRun(ctx, tx, name, i, &runs[i]); err != nil {
 			return err
 		}
 	}

@@ -31,13 +31,6 @@ func (p Place) compare(other Place) int {
 	return cmp.Or(cmp.Compare(p.Position, other.Position), cmp.Compare(p.Index, other.Index))
 }
 
-func later(a, b Place) Place {
-	if a.Before(b) {
-		return b
-	}
-	return a
-}
-
 // Done is the last position that has been handled as a whole.
 func (p Place) Done() eventstore.Position {
 	if p.Index == whole || p.Position == 0 {
@@ -72,10 +65,15 @@ type Progress struct {
 
 	record []byte // the fingerprint of the record at the cursor
 
-	// Before a reset, everything before told had been handled; of some streams, only
-	// what is before another place.
-	told       Place
-	toldStream map[string]Place
+	since Place // where it was reset to, or has begun
+	runs  []run // between earlier resets, oldest first
+}
+
+// run is what has been handled between two resets: everything from one place to another,
+// but of streams that were held at the end, what is before their hold.
+type run struct {
+	since, until Place
+	held         map[string]Place
 }
 
 // Trouble is something that went wrong.
@@ -85,29 +83,22 @@ type Trouble struct {
 }
 
 // Told reports whether something had been handled before the consumer was reset, so
-// that to handle it is a repetition.
+// that to handle it is a repetition. What was discarded counts as handled.
 func (p *Progress) Told(stream string, at Place) bool {
-	limit, ok := p.toldStream[stream]
-	if !ok {
-		limit = p.told
+	for _, r := range p.runs {
+		held, ok := r.held[stream]
+		if !at.Before(r.since) && at.Before(r.until) && (!ok || at.Before(held)) {
+			return true
+		}
 	}
-	return at.Before(limit)
+	return false
 }
 
-// rewind notes, for a reset, what has been handled. A stream that is held has been
-// handled up to its hold only.
-func (p *Progress) rewind() {
-	limits := map[string]Place{}
-	for stream, limit := range p.toldStream {
-		limits[stream] = later(limit, p.Cursor)
-	}
+// run is what has been handled since the last reset.
+func (p *Progress) run() run {
+	r := run{since: p.since, until: p.Cursor, held: map[string]Place{}}
 	for stream, h := range p.Holds {
-		limit, ok := p.toldStream[stream]
-		if !ok {
-			limit = p.told
-		}
-		limits[stream] = later(limit, h.Place)
+		r.held[stream] = h.Place
 	}
-	p.told = later(p.told, p.Cursor)
-	p.toldStream = limits
+	return r
 }

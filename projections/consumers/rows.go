@@ -20,10 +20,10 @@ type stamp struct{ tenure, edits int64 }
 // find reads a consumer; ErrUnknown if there is none of the name.
 func (r *Registry) find(ctx context.Context, q querier, name string) (p Progress, s stamp, err error) {
 	var troubleAt int64
-	err = q.QueryRowContext(ctx, `SELECT tenure, edits, position, place, record, attempts, told, told_place, trouble, trouble_at
+	err = q.QueryRowContext(ctx, `SELECT tenure, edits, position, place, record, attempts, since, since_place, trouble, trouble_at
 		FROM consumers WHERE name = ?`, name).
 		Scan(&s.tenure, &s.edits, &p.Cursor.Position, &p.Cursor.Index, &p.record, &p.Attempts,
-			&p.told.Position, &p.told.Index, &p.Trouble.Text, &troubleAt)
+			&p.since.Position, &p.since.Index, &p.Trouble.Text, &troubleAt)
 	if errors.Is(err, sql.ErrNoRows) {
 		return p, s, fmt.Errorf("%w: %q", ErrUnknown, name)
 	}
@@ -34,7 +34,7 @@ func (r *Registry) find(ctx context.Context, q querier, name string) (p Progress
 	if p.Holds, err = findHolds(ctx, q, name); err != nil {
 		return p, s, err
 	}
-	p.toldStream, err = findTold(ctx, q, name)
+	p.runs, err = findRuns(ctx, q, name)
 	return p, s, err
 }
 
@@ -59,22 +59,49 @@ func findHolds(ctx context.Context, q querier, name string) (map[string]Hold, er
 	return holds, rows.Err()
 }
 
-func findTold(ctx context.Context, q querier, name string) (map[string]Place, error) {
-	rows, err := q.QueryContext(ctx, "SELECT stream, position, place FROM consumer_told WHERE consumer = ?", name)
+func findRuns(ctx context.Context, q querier, name string) ([]run, error) {
+	rows, err := q.QueryContext(ctx, `SELECT r.run, since, since_place, until, until_place, coalesce(stream, ''), coalesce(position, 0), coalesce(place, 0)
+		FROM consumer_runs r LEFT JOIN consumer_run_holds h ON h.consumer = r.consumer AND h.run = r.run
+		WHERE r.consumer = ? ORDER BY r.run`, name)
 	if err != nil {
 		return nil, err
 	}
 	defer rows.Close()
-	told := map[string]Place{}
-	for rows.Next() {
+	var runs []run
+	for last := -1; rows.Next(); {
+		var number int
+		var r run
 		var stream string
-		var at Place
-		if err := rows.Scan(&stream, &at.Position, &at.Index); err != nil {
+		var held Place
+		err := rows.Scan(&number, &r.since.Position, &r.since.Index, &r.until.Position, &r.until.Index, &stream, &held.Position, &held.Index)
+		if err != nil {
 			return nil, err
 		}
-		told[stream] = at
+		if number != last {
+			r.held, last = map[string]Place{}, number
+			runs = append(runs, r)
+		}
+		if stream != "" {
+			runs[len(runs)-1].held[stream] = held
+		}
 	}
-	return told, rows.Err()
+	return runs, rows.Err()
+}
+
+func putRun(ctx context.Context, tx *sql.Tx, name string, number int, r *run) error {
+	_, err := tx.ExecContext(ctx, "INSERT INTO consumer_runs (consumer, run, since, since_place, until, until_place) VALUES (?, ?, ?, ?, ?, ?)",
+		name, number, uint64(r.since.Position), r.since.Index, uint64(r.until.Position), r.until.Index)
+	if err != nil {
+		return err
+	}
+	for stream, at := range r.held {
+		_, err := tx.ExecContext(ctx, "INSERT INTO consumer_run_holds (consumer, run, stream, position, place) VALUES (?, ?, ?, ?, ?)",
+			name, number, stream, uint64(at.Position), at.Index)
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func putHold(ctx context.Context, tx *sql.Tx, name string, h *Hold) error {

@@ -72,11 +72,12 @@ func (c *courier) serve() error {
 			c.report(err)
 			err = c.rest(nil, time.After(c.options.backoff(c.failures)), tick.C)
 		}
+		if errors.Is(err, consumers.ErrChanged) {
+			c.take()
+		}
 		switch {
 		case c.ctx.Err() != nil:
 			return c.save()
-		case errors.Is(err, consumers.ErrChanged):
-			c.take()
 		case lost(err):
 			return err
 		}
