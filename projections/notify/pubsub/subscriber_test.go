@@ -302,15 +302,69 @@ func TestClosedLog(t *testing.T) {
 	closed(t, messages)
 }
 
-// Somebody may say where a group is to go on, while it is at rest or at work.
+// Somebody may say where a group is to go on, while it is at work or at rest.
 func TestReset(t *testing.T) {
 	p := newPlace(t)
 	publish(t, p.log, "t", 1, 10)
 	messages := subscribe(t, newSubscriber(t, p.log, p.grouped("g")), "t")
-	require.Equal(t, numbers(1, 10), take(t, messages, 10))
-	_, err := p.registry.Reset(t.Context(), pubsub.ConsumerName("g", "t"), 7)
+	require.Equal(t, numbers(1, 5), take(t, messages, 5))
+	held := next(t, messages)
+	name := pubsub.ConsumerName("g", "t")
+	_, err := p.registry.Reset(t.Context(), name, 2)
+	require.NoError(t, err)
+	held.Ack()
+	var got []string // up to 10 until that is noticed, and then from 3 on
+	for !slices.Equal(got[max(0, len(got)-8):], numbers(3, 10)) {
+		got = append(got, take(t, messages, 1)...)
+	}
+
+	for { // until it is at rest
+		status, err := p.registry.Status(t.Context(), name)
+		require.NoError(t, err)
+		if status.Position == 10 {
+			break
+		}
+	}
+	_, err = p.registry.Reset(t.Context(), name, 7)
 	require.NoError(t, err)
 	require.Equal(t, numbers(8, 10), take(t, messages, 3))
+}
+
+// during is a log in which something happens whenever a read is over.
+type during struct {
+	eventstore.Store
+	read func()
+}
+
+func (d during) ReadStream(ctx context.Context, stream string, after eventstore.Version) seq {
+	return func(yield func(eventstore.Record, error) bool) {
+		d.Store.ReadStream(ctx, stream, after)(yield)
+		d.read()
+	}
+}
+
+// What is appended while a subscription reads is noticed, although nobody looks again,
+// and is not passed over by the next member of the group either.
+func TestAppendedWhileReading(t *testing.T) {
+	p := newPlace(t)
+	publish(t, p.log, "t", 1, 1)
+	appended := 1
+	log := during{p.log, func() {
+		if appended < 20 {
+			appended++
+			publish(t, p.log, "t", appended, appended)
+		}
+	}}
+	opts := p.grouped("g")
+	opts.Poll = time.Hour
+	var got []string
+	for range 4 {
+		s, err := pubsub.NewSubscriber(log, opts)
+		require.NoError(t, err)
+		got = append(got, take(t, subscribe(t, s, "t"), 5)...)
+		require.NoError(t, s.Close())
+	}
+	require.Equal(t, numbers(1, 20), got)
 }
 
 // A group that has seen more than the log holds waits until somebody says where to go on.
