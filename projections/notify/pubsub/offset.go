@@ -32,7 +32,6 @@ type offset struct {
 	saved    eventstore.Position // stored up to here
 	unsaved  int                 // acknowledgements since then
 	at       time.Time           // of the last save
-	lost     bool                // saving has failed: what is stored is not to be touched again
 }
 
 // take waits for the group's lease on the topic, and gives its place. Without a group it
@@ -79,7 +78,7 @@ func (o *offset) rest(ctx context.Context, p eventstore.Position) error {
 
 // save stores how far the group has come, where that is news.
 func (o *offset) save(ctx context.Context) error {
-	if o.consumer == nil || o.lost || o.position == o.saved {
+	if o.consumer == nil || o.position == o.saved {
 		return nil
 	}
 	return o.store(ctx)
@@ -95,7 +94,6 @@ func (o *offset) store(ctx context.Context) (err error) {
 		err = o.consumer.Save(ctx, o.position)
 	}
 	if err != nil {
-		o.lost = true
 		return fmt.Errorf("store the offset %d: %w", o.position, err)
 	}
 	o.saved, o.unsaved, o.at = o.position, 0, time.Now()
@@ -107,7 +105,11 @@ func (o *offset) leave(ctx context.Context) error {
 	if o.consumer == nil {
 		return nil
 	}
-	return errors.Join(o.save(ctx), o.consumer.Release())
+	err := o.save(ctx)
+	if errors.Is(err, consumers.ErrChanged) {
+		err = nil // the group goes on where somebody has said
+	}
+	return errors.Join(err, o.consumer.Release())
 }
 
 // ConsumerName is the name under which a registry keeps the offset of a group on a topic:
