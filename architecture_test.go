@@ -30,6 +30,7 @@ var allowed = map[string][]string{
 	"projections/audit":                  {"projections", "domain", "eventstore"},
 	"projections/consumers":              {"eventstore"},
 	"projections/notify":                 {"projections", "projections/consumers", "domain", "eventstore"},
+	"projections/notify/pubsub":          {"projections", "projections/notify", "projections/consumers", "domain", "eventstore"},
 	"docs":                               {},
 }
 

@@ -51,6 +51,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/ThreeDotsLabs/watermill/message"
+
 	"github.com/grouplog/grouplog"
 	"github.com/grouplog/grouplog/commands"
 	"github.com/grouplog/grouplog/domain"
@@ -61,8 +63,10 @@ import (
 	"github.com/grouplog/grouplog/eventstore/sqlite"
 	"github.com/grouplog/grouplog/projections/audit"
 	"github.com/grouplog/grouplog/projections"
+	"github.com/grouplog/grouplog/projections/consumers"
 	"github.com/grouplog/grouplog/projections/groupview"
 	"github.com/grouplog/grouplog/projections/notify"
+	"github.com/grouplog/grouplog/projections/notify/pubsub"
 )
 
 var (
@@ -86,6 +90,9 @@ var (
 	_ projections.Event
 	_ groupview.Group
 	_ notify.Kind
+	_ consumers.Progress
+	_ message.Message
+	_ pubsub.Source
 )
 
 func main() {}

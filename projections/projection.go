@@ -34,7 +34,7 @@ type Projection interface {
 	// any size; there is at least one. The slice is used again after Apply, what is in
 	// its events is not. An error rolls the page back and stops the
 	// runner, so it is for what cannot be: an event that does not matter to the
-	// projection is passed over, not refused.
+	// projection is passed over, not refused. So is a Message, whose Fact is nil.
 	//
 	// Apply is called by one goroutine at a time for one file, but for several files
 	// at once while a rebuild runs: what it remembers from page to page belongs into
@@ -61,7 +61,7 @@ type Filler interface {
 // Event is a record of the log with what it says.
 type Event struct {
 	eventstore.Record
-	Fact domain.Event
+	Fact domain.Event // nil for a Message, which says nothing of groups
 }
 
 // Meta is who recorded the event and when, as domain.Group.Apply wants it.
@@ -72,11 +72,19 @@ func (e *Event) Meta() domain.Meta {
 // Decode reads what a record says. A record that cannot be read stops whoever
 // follows the log: rows without it would be wrong from there on.
 func Decode(r eventstore.Record) (Event, error) {
+	if _, ok := TopicOf(r.Stream); ok {
+		_, err := DecodeMessage(r)
+		return Event{Record: r}, err
+	}
 	fact, err := domain.Decode(r.Type, r.Schema, r.Data)
 	if err != nil {
-		return Event{}, fmt.Errorf("record at position %d of the log (stream %q) cannot be read: %w", r.Position, r.Stream, err)
+		return Event{}, unreadable(r, err)
 	}
 	return Event{Record: r, Fact: fact}, nil
+}
+
+func unreadable(r eventstore.Record, err error) error {
+	return fmt.Errorf("record at position %d of the log (stream %q) cannot be read: %w", r.Position, r.Stream, err)
 }
 
 // pages yields the log after a position, decoded, in pages of at most size events.

@@ -23,6 +23,9 @@ func Sentence(e projections.Event) string {
 			return text
 		}
 	}
+	if topic, ok := projections.TopicOf(e.Stream); ok {
+		return fmt.Sprintf("%s published a message on %s", s.who, quoted(topic))
+	}
 	return fmt.Sprintf("%s recorded %s in %s", s.who, plain(e.Type), plain(e.Stream))
 }
 

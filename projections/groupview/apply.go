@@ -15,6 +15,9 @@ func (r *rows) apply(e *event) error {
 	if _, ok := domain.UserOf(e.Stream); ok {
 		return r.applyUser(e)
 	}
+	if _, ok := projections.TopicOf(e.Stream); ok {
+		return nil // a message, which is nothing to groups
+	}
 	id, ok := domain.GroupOf(e.Stream)
 	if !ok {
 		return fmt.Errorf("stream %q is neither a group's nor a user's", e.Stream)

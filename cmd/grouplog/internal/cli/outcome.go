@@ -74,6 +74,7 @@ type eventLine struct {
 	At       time.Time           `json:"at"`
 	Event    string              `json:"event"` // its name, such as "member.joined"
 	GroupID  string              `json:"groupID,omitempty"`
+	Topic    string              `json:"topic,omitempty"`   // of a message
 	Version  eventstore.Version  `json:"version,omitempty"` // in its stream
 	As       string              `json:"as,omitempty"`      // who acted
 	AppAdmin bool                `json:"appAdmin,omitempty"`
@@ -89,6 +90,9 @@ func eventLineOf(r eventstore.Record) eventLine {
 	}
 	if groupID, ok := domain.GroupOf(r.Stream); ok {
 		line.GroupID = groupID
+	}
+	if topic, ok := projections.TopicOf(r.Stream); ok {
+		line.Topic = topic
 	}
 	return line
 }

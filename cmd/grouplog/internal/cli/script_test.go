@@ -3,6 +3,7 @@ package cli
 import (
 	"bytes"
 	"compress/gzip"
+	"context"
 	"database/sql"
 	"errors"
 	"os"
@@ -10,9 +11,14 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	_ "github.com/mattn/go-sqlite3"
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/grouplog/grouplog/eventstore"
+	"github.com/grouplog/grouplog/eventstore/sqlite"
+	"github.com/grouplog/grouplog/projections"
 )
 
 // TestMain lets the test binary be the program: scripts and tests run it as grouplog.
@@ -45,6 +51,7 @@ func TestScript(t *testing.T) {
 			"truncate": scriptTruncate,
 			"repeat":   scriptRepeat,
 			"lines":    scriptLines,
+			"publish":  scriptPublish,
 		},
 	})
 }
@@ -143,4 +150,18 @@ func scriptLines(ts *testscript.TestScript, neg bool, args []string) {
 	if got := strings.Count(ts.ReadFile("stdout"), "\n"); got != want {
 		ts.Fatalf("%d lines, want %d", got, want)
 	}
+}
+
+// scriptPublish is another program that puts messages into a log: publish FILE TOPIC TEXT...
+func scriptPublish(ts *testscript.TestScript, neg bool, args []string) {
+	log, err := sqlite.Open(context.Background(), ts.MkAbs(args[0]), nil)
+	ts.Check(err)
+	for _, text := range args[2:] {
+		event, err := projections.Message{UUID: text, Payload: []byte(text)}.Event()
+		ts.Check(err)
+		event.Actor, event.Time = "shop", time.Unix(1_700_000_000, 0)
+		_, err = log.Append(context.Background(), eventstore.Commit{Stream: projections.MessageStream(args[1]), Events: []eventstore.Event{event}})
+		ts.Check(err)
+	}
+	ts.Check(log.Close())
 }

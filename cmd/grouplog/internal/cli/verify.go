@@ -107,12 +107,12 @@ func (a *app) verifyRecords(ctx context.Context, log eventstore.Store, v *verifi
 	progress := render.NewProgress(a.talk, "verify log", "events")
 	defer progress.Done()
 	decode := func(r eventstore.Record) error {
-		fact, err := domain.Decode(r.Type, r.Schema, r.Data)
-		switch fact.(type) {
+		event, err := projections.Decode(r)
+		switch event.Fact.(type) {
 		case domain.GroupCreated, domain.GroupImported:
 			v.Groups++
 		}
-		return err
+		return errors.Unwrap(err) // where it stands, the damage says
 	}
 	summary, err := eventstore.Verify(ctx, log, decode, func(p eventstore.Position) {
 		progress.Update(int(p), float64(p)/float64(head))
