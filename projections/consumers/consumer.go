@@ -85,31 +85,7 @@ func (c *Consumer) write(ctx context.Context, s Step, record []byte) error {
 	case c.unseen:
 		return c.changed()
 	}
-	r, changed := c.registry, false
-	err := transact(ctx, r.db, func(tx *sql.Tx) error {
-		result, err := tx.ExecContext(ctx, `UPDATE consumers SET position = ?, place = ?, record = ?, attempts = ?, trouble = ?, trouble_at = ?
-			WHERE name = ? AND tenure = ? AND edits = ?`,
-			uint64(s.Cursor.Position), s.Cursor.Index, record, s.Attempts, s.Trouble.Text, microsOf(s.Trouble.At),
-			c.name, c.stamp.tenure, c.stamp.edits)
-		if err != nil {
-			return err
-		}
-		if n, err := result.RowsAffected(); err != nil || n == 0 {
-			changed = err == nil
-			return err
-		}
-		for i := range s.Put {
-			if err := putHold(ctx, tx, c.name, &s.Put[i]); err != nil {
-				return err
-			}
-		}
-		for _, stream := range s.Drop {
-			if _, err := tx.ExecContext(ctx, "DELETE FROM consumer_holds WHERE consumer = ? AND stream = ?", c.name, stream); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
+	changed, err := c.store(ctx, s, record)
 	switch {
 	case err != nil:
 		return fmt.Errorf("store the progress of consumer %q: %w", c.name, err)
@@ -127,6 +103,45 @@ func (c *Consumer) write(ctx context.Context, s Step, record []byte) error {
 		delete(c.progress.Holds, stream)
 	}
 	return nil
+}
+
+// store writes a step, or reports that somebody else has changed the consumer. Most steps
+// move the cursor and nothing else: one statement, which is a transaction by itself.
+func (c *Consumer) store(ctx context.Context, s Step, record []byte) (changed bool, err error) {
+	db := c.registry.db
+	if len(s.Put) == 0 && len(s.Drop) == 0 {
+		return c.move(ctx, db, s, record)
+	}
+	err = transact(ctx, db, func(tx *sql.Tx) error {
+		if changed, err = c.move(ctx, tx, s, record); changed || err != nil {
+			return err
+		}
+		for i := range s.Put {
+			if err := putHold(ctx, tx, c.name, &s.Put[i]); err != nil {
+				return err
+			}
+		}
+		for _, stream := range s.Drop {
+			if _, err := tx.ExecContext(ctx, "DELETE FROM consumer_holds WHERE consumer = ? AND stream = ?", c.name, stream); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	return changed, err
+}
+
+// move writes where the cursor is.
+func (c *Consumer) move(ctx context.Context, to execer, s Step, record []byte) (changed bool, err error) {
+	result, err := to.ExecContext(ctx, `UPDATE consumers SET position = ?, place = ?, record = ?, attempts = ?, trouble = ?, trouble_at = ?
+		WHERE name = ? AND tenure = ? AND edits = ?`,
+		uint64(s.Cursor.Position), s.Cursor.Index, record, s.Attempts, s.Trouble.Text, microsOf(s.Trouble.At),
+		c.name, c.stamp.tenure, c.stamp.edits)
+	if err != nil {
+		return false, err
+	}
+	n, err := result.RowsAffected()
+	return n == 0, err
 }
 
 func (c *Consumer) changed() error { return fmt.Errorf("consumer %q: %w", c.name, ErrChanged) }

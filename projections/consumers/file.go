@@ -36,7 +36,7 @@ func openFile(ctx context.Context, path, logID string) (*sql.DB, error) {
 		if slashed[0] != '/' {
 			slashed = "/" + slashed // C:/… on Windows
 		}
-		dsn = "file://" + (&url.URL{Path: slashed}).EscapedPath() + "?_txlock=immediate&_busy_timeout=5000&_synchronous=NORMAL"
+		dsn = "file://" + (&url.URL{Path: slashed}).EscapedPath() + "?_txlock=immediate&_busy_timeout=5000&_synchronous=NORMAL&_stmt_cache_size=16"
 	}
 	db, err := sql.Open("sqlite3", dsn)
 	if err != nil {

@@ -14,6 +14,11 @@ type querier interface {
 	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
 }
 
+// execer is a database or a transaction.
+type execer interface {
+	ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error)
+}
+
 // stamp changes whenever somebody else changes a consumer.
 type stamp struct{ tenure, edits int64 }
 
