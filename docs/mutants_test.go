@@ -190,10 +190,10 @@ var commandGuarantees = []guarantee{
 	},
 	{
 		"A group that is loaded in part decides as the whole one, whoever else changes it.",
-		[]string{"commands.TestSparseGroupsDecideAsWholeOnes", "grouplog.TestSparseGroupAndAnotherProcess"},
+		[]string{"commands.TestSparseGroupsDecideAsWholeOnes", "commands.TestSparseGroupsAreNotCompletedFromThePast", "grouplog.TestSparseGroupAndAnotherProcess"},
 		[]mutant{one("a part is taken from rows of another version than the group in memory", "commands/part.go",
 			"case !found || version < group.Since() || version > group.Version() || incarnation != group.Incarnation():", "case version < 0, incarnation < 0, !found:",
-			inCommands, "TestSparseGroupsDecideAsWholeOnes")},
+			inCommands, "TestSparseGroupsAreNotCompletedFromThePast")},
 	},
 	{
 		"After a command has been answered, every query through the same engine shows its effect.",
