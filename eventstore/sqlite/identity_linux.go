@@ -28,7 +28,7 @@ func identify(path string) (identity, error) {
 		if err == nil {
 			return identity{place{s.Dev_major, s.Dev_minor, s.Ino}, int64(s.Size)}, nil
 		}
-		if err != unix.EINTR { //nolint:errorlint // the call returns it as it is
+		if err != unix.EINTR {
 			return identity{}, &fs.PathError{Op: "statx", Path: path, Err: err}
 		}
 	}
