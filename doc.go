@@ -40,7 +40,8 @@
 //   - After a command has been answered, every query through the same engine shows
 //     its effect.
 //   - Listeners are told in the order of the log, exactly what package notify's
-//     table says.
+//     table says. Durable ones ([Engine.Listen]) are told across restarts and crashes,
+//     at least once.
 //   - Read models are derived: their file can be deleted, and comes back.
 //
 // # Concurrency and failure
@@ -57,6 +58,7 @@
 //
 // # The files
 //
-// groups.db is the log: the only thing to back up. groups.views.db holds the read
-// models.
+// groups.db is the log: the only thing that cannot be replaced. groups.views.db holds
+// the read models, and comes back from the log. groups.consumers.db holds how far durable
+// listeners have come: without it they begin anew.
 package grouplog

@@ -5,11 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"log"
+	"slices"
 	"time"
 
 	"github.com/grouplog/grouplog"
 	"github.com/grouplog/grouplog/commands"
 	"github.com/grouplog/grouplog/domain"
+	"github.com/grouplog/grouplog/projections"
+	"github.com/grouplog/grouplog/projections/audit"
 	"github.com/grouplog/grouplog/projections/groupview"
 )
 
@@ -45,6 +48,62 @@ func Example() {
 	// bob hears: agreed: true, welcome
 	// alice owner <nil>
 	// bob member <nil>
+}
+
+// A durable listener goes on where it was: what happens while nobody listens comes
+// later.
+func ExampleEngine_Listen() {
+	ctx, engine := open()
+	defer engine.Close()
+	alice, bob := engine.As("alice"), engine.As("bob")
+	mail := func(_ context.Context, d grouplog.Delivery) error {
+		fmt.Println(d.ID, d.Kind, d.Occasion, slices.Sorted(d.Receivers()))
+		return nil
+	}
+	mailer, _ := engine.Listen(ctx, "mailer", mail)
+	alice.CreateGroup(ctx, domain.Meeting, "standup", "Stand-up")
+	mailer.WaitFor(ctx, 1)
+	mailer.Stop()
+	bob.JoinGroup(ctx, "standup", "")
+	mailer, _ = engine.Listen(ctx, "mailer", mail)
+	mailer.WaitFor(ctx, 2)
+	// Output:
+	// 1/0 OnGroupCreated first [alice]
+	// 2/0 OnMemberEnter first [alice bob]
+}
+
+func ExampleEngine_Watch() {
+	ctx, engine := open()
+	defer engine.Close()
+	engine.As("alice").CreateGroup(ctx, domain.Meeting, "standup", "Stand-up")
+	go engine.As("bob").JoinGroup(ctx, "standup", "")
+	for event, err := range engine.Watch(ctx, projections.Filter{Groups: []string{"standup"}}, 0) {
+		if err != nil {
+			log.Fatal(err)
+		}
+		fmt.Println(event.Position, audit.Sentence(event))
+		if event.Position == 2 {
+			break
+		}
+	}
+	// Output:
+	// 1 alice created the Meeting group standup, "Stand-up"
+	// 2 bob joined standup
+}
+
+func ExampleUser_CatchUp() {
+	ctx, engine := open()
+	defer engine.Close()
+	alice, bob := engine.As("alice"), engine.As("bob")
+	alice.CreateGroup(ctx, domain.Meeting, "standup", "Stand-up")
+	bob.JoinGroup(ctx, "standup", "")
+	alice.Dismiss(ctx, "standup")
+	for n, err := range bob.CatchUp(ctx, 0) {
+		fmt.Println(n.ID, n.Kind, err)
+	}
+	// Output:
+	// 2/0 OnMemberEnter <nil>
+	// 3/0 OnGroupDismissed <nil>
 }
 
 func ExampleUser_CreateGroup() {

@@ -31,7 +31,12 @@ func TestFollowHasNoSeam(t *testing.T) {
 	store := memory.New()
 	appendTo(t, store, 50)
 	const all = 500
-	go appendTo(t, store, all-50)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		appendTo(t, store, all-50) //nolint:testifylint // the test waits for it
+	}()
+	defer func() { <-done }()
 	next := eventstore.Position(11)
 	for record, err := range eventstore.Follow(t.Context(), store, 10, time.Hour) {
 		require.NoError(t, err)
@@ -78,6 +83,7 @@ func TestFollowEnds(t *testing.T) {
 	require.ErrorIs(t, failure, eventstoretest.ErrInjected)
 
 	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
 	for _, failure = range eventstore.Follow(ctx, store, 2, 0) {
 		cancel()
 	}

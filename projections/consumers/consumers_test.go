@@ -314,6 +314,7 @@ func TestEditsAreNoticed(t *testing.T) {
 	changed, err = c.Refresh(t.Context())
 	require.NoError(t, err)
 	require.True(t, changed)
+	require.ErrorIs(t, c.Advance(t.Context(), consumers.Step{Cursor: consumers.After(2)}), consumers.ErrChanged, "not before it was looked at")
 	now := c.Progress().Holds["s"]
 	require.False(t, now.Parked())
 	require.Equal(t, 3, now.Forgiven)

@@ -3,6 +3,7 @@ package consumers
 import (
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/grouplog/grouplog/eventstore"
 )
@@ -57,12 +58,14 @@ func checkName(name string) error {
 	if len(name) < 1 || len(name) > maxName {
 		return fmt.Errorf("%w: %q has %d bytes, and 1 to %d are allowed", ErrName, name, len(name), maxName)
 	}
-	for _, c := range []byte(name) {
-		if !('a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || c == '.' || c == '_' || c == '-') {
-			return fmt.Errorf("%w: %q has a %q in it; letters, digits, '.', '_' and '-' are allowed", ErrName, name, c)
-		}
+	if i := strings.IndexFunc(name, notInName); i >= 0 {
+		return fmt.Errorf("%w: %q has a %q in it; letters, digits, '.', '_' and '-' are allowed", ErrName, name, name[i])
 	}
 	return nil
+}
+
+func notInName(c rune) bool {
+	return (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && (c < '0' || c > '9') && c != '.' && c != '_' && c != '-'
 }
 
 // maxName bounds names, in bytes.

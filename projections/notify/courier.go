@@ -53,7 +53,6 @@ func newCourier(l *Listening, consumer *consumers.Consumer) *courier {
 func (c *courier) take() {
 	c.Progress, c.record, c.unsaved, c.touched, c.passed = c.consumer.Progress(), nil, false, map[string]bool{}, 0
 	c.main, c.side = newDeriver(c.source.Log, c.source.Policies), newDeriver(c.source.Log, c.source.Policies)
-	c.publish(c.Cursor.Done())
 }
 
 // serve tells until the listening ends, or the name is lost.
@@ -136,7 +135,11 @@ func (c *courier) round() error {
 		}
 		more = held || on
 	}
-	return c.save()
+	if err := c.save(); err != nil {
+		return err
+	}
+	c.progressed()
+	return nil
 }
 
 // pursue tells what follows the cursor, and reports whether it has stopped before the
@@ -302,6 +305,13 @@ func (c *courier) save() error {
 	}
 	c.unsaved, c.passed = false, 0
 	clear(c.touched)
-	c.publish(c.Cursor.Done())
+	c.progressed()
 	return nil
+}
+
+// progressed says how far the listener has come, unless something that is due waits.
+func (c *courier) progressed() {
+	if c.overdue() == nil {
+		c.publish(c.Cursor.Done())
+	}
 }

@@ -26,6 +26,40 @@
 // Two listeners are not in step with each other: one may hear of an event before
 // the command that caused it has returned, the other after.
 //
-// A live listener is gone with its process. What must be heard across restarts is
-// for a durable one.
+// A live listener is gone with its process. Who comes back asks [CatchUp] for what it
+// has missed; what has to be handled, by whatever process is there, is for a durable one.
+//
+// # Durable listeners
+//
+// [Listen] has a handler called for every notification there is, whoever receives it,
+// under a name whose progress is stored. For one name:
+//
+//   - every notification is handled at least once: the handler has returned nil for it,
+//     or an operator has discarded it, or has reset the listener beyond it. It comes
+//     again where the process ends between the handler's work and the next write, and
+//     then it has the same ID;
+//   - notifications of one group are handled in the order of the log: none before those
+//     that precede it in its group have been handled or discarded. Groups do not wait for
+//     each other;
+//   - one call at a time, in all processes on the machine: others that listen under the
+//     name stand by, and take over when the one that is active ends, is killed or closes.
+//     One that is paused or slow stays active;
+//   - before the handler is called, the attempt is counted durably. A notification that
+//     fails, or ends the process, is tried again after a back-off with jitter, while the
+//     other groups go on. After as many attempts as Attempts allows it is parked: its
+//     group waits until somebody retries or discards it (consumers.Registry);
+//   - a handler whose receiver is down returns an error that wraps [ErrUnavailable]: no
+//     attempt is counted and no group is held, and the listener as a whole waits;
+//   - no more than [MaxHeld] groups are held: then the listener waits as a whole;
+//   - a [Delivery] says whether the notification is told for the first time, again, or as
+//     a replay: it had been handled before the listener was reset. What a group that was
+//     held at the reset had not been told is no replay;
+//   - where the progress cannot be stored, or the log cannot be read, the listener tells
+//     nothing, says so (Listening.Err, the logger), and tries again. Nothing is skipped.
+//
+// Derived as they are, notifications depend on the policies that the engine has now: what
+// has not been told yet is told by these.
+//
+// Each call costs one write to the file of consumers, which is not synced; a listener that
+// begins in the midst of a log folds each group when it meets it first.
 package notify

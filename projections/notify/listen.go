@@ -201,7 +201,8 @@ func (l *Listening) Position() eventstore.Position {
 var errStopped = errors.New("the listener was stopped")
 
 // WaitFor returns when this listener has come to a position of the log, with the
-// context's error, or when the listener has stopped. It does not wait for what is held.
+// context's error, or when the listener has stopped. It waits for what is held and due
+// by now, and not for what is to be tried later.
 func (l *Listening) WaitFor(ctx context.Context, position eventstore.Position) error {
 	for {
 		l.mu.Lock()

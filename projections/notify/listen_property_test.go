@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"os"
 	"path/filepath"
 	"slices"
 	"sync"
@@ -34,12 +33,11 @@ const attempts = 3
 // unless it was discarded, those of a group in order, each tried no more often than it
 // may be, and called a replay only if it had been handled.
 func TestListenThroughEverything(t *testing.T) {
-	dir := t.TempDir()
+	dir, trials := t.TempDir(), 0
 	synctest.Test(t, func(t *testing.T) {
 		rapid.Check(struct{ rapid.TB }{t}, func(t *rapid.T) { // not a *testing.T, whose deadline is not of the bubble's time
-			path, err := os.MkdirTemp(dir, "")
-			require.NoError(t, err)
-			tr := newTrial(t, filepath.Join(path, "groups.consumers.db"))
+			trials++
+			tr := newTrial(t, filepath.Join(dir, fmt.Sprint("trial", trials, ".consumers.db")))
 			defer tr.close()
 			for range rapid.IntRange(1, 5).Draw(t, "sessions") {
 				tr.session(t)
@@ -62,6 +60,7 @@ type trial struct {
 	broken []string           // what should not have been
 	groups map[string]*course // by stream
 	epoch  int                // raised by resets
+	edits  int                // by any verb
 	from   eventstore.Position
 
 	last *account // what was handled last, in this process
@@ -172,9 +171,9 @@ func (tr *trial) session(t *rapid.T) {
 	tr.last = nil
 	l := tr.listen(t, ctx)
 	for range rapid.IntRange(1, 6).Draw(t, "acts") {
+		synctest.Wait() // not between the write before a call and the call
 		tr.act(t)
 		time.Sleep(time.Duration(rapid.IntRange(0, 3000).Draw(t, "ms")) * time.Millisecond)
-		synctest.Wait()
 	}
 	if rapid.Bool().Draw(t, "by the context") {
 		cancel()
@@ -233,6 +232,8 @@ func (tr *trial) release(t *rapid.T, verb func(context.Context, string, ...strin
 		return
 	}
 	require.NoError(t, err)
+	tr.edits++ // what is not acknowledged yet will not be
+	tr.last = nil
 	for _, h := range were {
 		if told := tr.groups[h.Stream].told[h.Place]; told != nil {
 			note(told)
@@ -249,6 +250,7 @@ func (tr *trial) reset(t *rapid.T) {
 	_, err = tr.registry.Reset(t.Context(), "mailer", to)
 	require.NoError(t, err)
 	tr.epoch++
+	tr.edits++
 	tr.last = nil
 	tr.from = to
 	for _, g := range tr.groups {
@@ -270,7 +272,7 @@ func (tr *trial) handle(ctx context.Context, d notify.Delivery) error {
 	if !tr.kind {
 		fate, pause = tr.random.IntN(10), []int{0, 0, 0, 1, 700}[tr.random.IntN(5)]
 	}
-	told, epoch := tr.judge(&d), tr.epoch
+	told, epoch, edits := tr.judge(&d), tr.epoch, tr.edits
 	tr.mu.Unlock()
 	select {
 	case <-time.After(time.Duration(pause) * time.Millisecond):
@@ -298,7 +300,9 @@ func (tr *trial) handle(ctx context.Context, d notify.Delivery) error {
 		told.doneBefore = true
 	default:
 		told.counted++
-		told.done, tr.last = true, told
+		if told.done = true; edits == tr.edits {
+			tr.last = told
+		}
 	}
 	return nil
 }
@@ -366,6 +370,7 @@ func (tr *trial) finish(t *rapid.T) {
 	l := tr.listen(t, t.Context())
 	time.Sleep(time.Minute)
 	synctest.Wait()
+	tr.mu.Lock()
 	were, err := tr.registry.Retry(t.Context(), "mailer")
 	require.NoError(t, err)
 	for _, h := range were {
@@ -373,6 +378,7 @@ func (tr *trial) finish(t *rapid.T) {
 			a.since = 0
 		}
 	}
+	tr.mu.Unlock()
 	time.Sleep(time.Minute)
 	synctest.Wait()
 	require.NoError(t, l.Err())

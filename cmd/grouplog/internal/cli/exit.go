@@ -12,6 +12,7 @@ import (
 	"github.com/grouplog/grouplog/domain"
 	"github.com/grouplog/grouplog/eventstore"
 	"github.com/grouplog/grouplog/projections"
+	"github.com/grouplog/grouplog/projections/consumers"
 	"github.com/grouplog/grouplog/projections/groupview"
 )
 
@@ -33,7 +34,7 @@ const exitCodesText = `What the exit code of grouplog says:
   1    something unexpected: the disk is full, a file is no log, read models differ
   2    wrong usage; for run and import: a line is malformed
   3    refused by a rule; the message says which, and what to do
-  4    not found: the log, the group, the user, the file
+  4    not found: the log, the group, the user, the listener, the file
   5    a conflict: a command ID was used for another command, the log is locked,
        or the file to write exists
   6    the log is damaged; "grouplog verify" says where
@@ -75,7 +76,7 @@ func (a *app) exitCode(err error) int {
 		return exitDamaged
 	case is(commands.ErrIDReused, commands.ErrContended, eventstore.ErrConflict, eventstore.ErrBusy, fs.ErrExist):
 		return exitConflict
-	case is(groupview.ErrNotFound, errNoLog, errUnknownUser), missing(err):
+	case is(groupview.ErrNotFound, errNoLog, errUnknownUser, consumers.ErrUnknown, consumers.ErrNotHeld), missing(err):
 		return exitNotFound
 	default:
 		return exitUnexpected
@@ -136,6 +137,10 @@ var advice = []struct {
 	{projections.ErrOtherLog, "delete the file of the read models (….views.db): it comes back from the log"},
 	{projections.ErrNewerFormat, "delete the file of the read models (….views.db), or use the newer version of grouplog"},
 	{groupview.ErrNotFound, `"grouplog group ls --all" lists the groups`},
+	{consumers.ErrUnknown, `"grouplog listener ls" lists the listeners`},
+	{consumers.ErrNotHeld, `"grouplog listener parked NAME --all" lists the groups that are held`},
+	{consumers.ErrNotConsumers, "that file would hold the progress of listeners; move it out of the way"},
+	{consumers.ErrOtherLog, "the listeners' file (….consumers.db) stands beside a log that is not theirs: put the right ones together"},
 	{errUnknownUser, `"grouplog log ls" shows who there is`},
 }
 
