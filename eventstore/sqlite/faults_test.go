@@ -18,15 +18,15 @@ import (
 )
 
 // TestEveryCallToTheDisk lets each call to the disk of a short history fail in turn, once
-// and for good (of each seventh, unless powercuts asks for the long form), with an error before or after its effect, for want of space, and in the
+// and for good, with an error before or after its effect, for want of space, and in the
 // middle of a write. Whatever fails, the answers are honest: what was acknowledged is
 // there, what was refused is not, of the rest only what was called unknown; and when the
-// disk is well again, so is the log.
+// disk is well again, so is the log. In the short form, it is each thirteenth call.
 func TestEveryCallToTheDisk(t *testing.T) {
 	disk := powercut.Watch(t, t.TempDir())
 	step := 1
 	if *powerCuts < 1000 { // the short form
-		step = 7
+		step = 13
 	}
 	cmd, _ := startChild(t, roleFaults, disk.Dir(), append(disk.Env(), fmt.Sprint(childStep, "=", step))...)
 	require.NoError(t, cmd.Wait(), "the child says why on stderr")
