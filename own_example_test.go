@@ -18,7 +18,7 @@ type daily struct{}
 
 func (daily) Name() string    { return "daily" }
 func (daily) Version() int    { return 1 }
-func (daily) Types() []string { return []string{"group.created", "members.invited", "member.*", "members.kicked"} }
+func (daily) Types() []string { return []string{"group.*", "member.*", "members.*"} }
 func (daily) Schema() string {
 	return "CREATE TABLE daily (day TEXT PRIMARY KEY, came INTEGER NOT NULL, went INTEGER NOT NULL) STRICT, WITHOUT ROWID"
 }
@@ -28,6 +28,8 @@ func (daily) Apply(_ context.Context, tx *projections.Tx, events []projections.E
 		came, went := 0, 0
 		switch fact := e.Fact.(type) {
 		case domain.GroupCreated:
+			came = 1 + len(fact.Members)
+		case domain.GroupImported:
 			came = 1 + len(fact.Members)
 		case domain.MemberJoined, domain.MemberImported:
 			came = 1

@@ -15,6 +15,7 @@ import (
 	"github.com/grouplog/grouplog"
 	"github.com/grouplog/grouplog/domain"
 	"github.com/grouplog/grouplog/projections"
+	"github.com/grouplog/grouplog/projections/projectiontest"
 )
 
 // joins counts how often each user has joined, or been invited into, a group.
@@ -143,6 +144,11 @@ func TestAnOwnProjectionThatFails(t *testing.T) {
 	broken.Store(false)
 	require.NoError(t, engine.RetryProjection(t.Context(), "bad"))
 	require.Equal(t, 4, total(t, engine, "bad"))
+}
+
+func TestOwnProjectionsAreSound(t *testing.T) {
+	projectiontest.Run(t, joins{name: "joins"})
+	projectiontest.Run(t, daily{})
 }
 
 func TestMistakesInOwnProjections(t *testing.T) {
