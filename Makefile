@@ -2,7 +2,7 @@
 
 GOLANGCI := go run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 
-.PHONY: help test race lint fmt generate docs fuzz bench demo ci
+.PHONY: help test race lint fmt generate docs fuzz crash mutants bench demo ci
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "%-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -25,6 +25,14 @@ generate: ## write the documentation that is made from the code
 
 fuzz: ## fuzz each target for 30 seconds
 	.ci/fuzz 30s
+
+crash: ## kill processes and cut their power for ten minutes each, and try 100000 schedules
+	go test -run 'Crash|PowerCut|Kills' -timeout 1h . -crash 10m
+	go test ./eventstore/sqlite -run 'PowerCut|EveryCall' -timeout 1h -powercuts 5000
+	go test ./commands -run LostAcknowledgements -timeout 1h -schedules 100000
+
+mutants: ## break the code in every way that a test is there for, and see the test fail
+	go test ./docs -run TestMutants -mutants all -timeout 3h -v
 
 bench: ## run the benchmarks
 	go test -run '^$$' -bench . -benchmem ./...

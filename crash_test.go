@@ -97,7 +97,7 @@ func TestCrash(t *testing.T) {
 	var said []line
 	for round := range rounds(4) {
 		said = append(said, load(t, path, round, 1+random.IntN(600))...)
-		survived(t, path, always, said)
+		said = append(said, survived(t, path, always, said)...)
 	}
 }
 
@@ -117,7 +117,7 @@ func TestPowerCut(t *testing.T) {
 			}
 			dir = t.TempDir()
 			disk.Restore(t, dir, at, luck)
-			survived(t, filepath.Join(dir, "groups.db"), at, now)
+			more := survived(t, filepath.Join(dir, "groups.db"), at, now)
 			said = said[:0:0]
 			for _, l := range now {
 				if l.Moment <= at {
@@ -125,12 +125,14 @@ func TestPowerCut(t *testing.T) {
 					said = append(said, l)
 				}
 			}
+			said = append(said, more...)
 		}
 	}
 }
 
-// survived checks what a process has left, which had said so much by some moment.
-func survived(t *testing.T, path string, at powercut.Moment, said []line) {
+// survived checks what a process has left, which had said so much by some moment, and
+// returns what witnesses have been told meanwhile.
+func survived(t *testing.T, path string, at powercut.Moment, said []line) (more []line) {
 	t.Helper()
 	var answered []line
 	told := map[string][]line{}
@@ -152,7 +154,7 @@ func survived(t *testing.T, path string, at powercut.Moment, said []line) {
 	defer func() { require.NoError(t, engine.Close()) }()
 	log := wholeLog(t, engine.Log())
 	for _, w := range witnesses {
-		w.check(t, log, told[w.name])
+		more = append(more, w.check(t, engine, log, told[w.name])...)
 	}
 	for _, l := range answered {
 		stillAnswered(t, engine, log, l)
@@ -162,6 +164,7 @@ func survived(t *testing.T, path string, at powercut.Moment, said []line) {
 	require.Len(t, log, int(head), "a command that is repeated records nothing")
 	require.NoError(t, engine.Rebuild(t.Context(), nil))
 	require.Empty(t, warnings.String(), "a checkpoint is beyond the log, or the rows do not follow it")
+	return more
 }
 
 // rowsAreTheFold compares the read models beside a log with it.

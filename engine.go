@@ -304,8 +304,9 @@ func (e *Engine) RecycleIdle(ctx context.Context) (recycled int, err error) {
 
 // Watch yields the events after a position that the filter lets through, in the order of
 // the log, without gap or repetition: those there are, and then those to come, from any
-// process. 0 is the beginning. A slow reader slows itself only: nothing is kept for it.
-// The sequence ends after the first error, which is the context's when that ends.
+// process. 0 is the beginning. A projections.Message among them has no Fact. A slow
+// reader slows itself only: nothing is kept for it. The sequence ends after the first
+// error, which is the context's when that ends.
 func (e *Engine) Watch(ctx context.Context, filter projections.Filter, after eventstore.Position) iter.Seq2[projections.Event, error] {
 	return func(yield func(projections.Event, error) bool) {
 		if err := filter.Validate(); err != nil {

@@ -3,6 +3,7 @@ package grouplog_test
 import (
 	"errors"
 	"fmt"
+	"iter"
 	"log/slog"
 	"path/filepath"
 	"sync"
@@ -123,23 +124,32 @@ func exhaust(t *testing.T, store *eventstoretest.FaultyStore) {
 // toldBy is what each user is told by a log, in order.
 func toldBy(t *testing.T, log eventstore.Store) map[string][]string {
 	t.Helper()
-	told, groups := map[string][]string{}, map[string]*domain.Group{}
-	for r, err := range log.ReadAll(t.Context(), 0) {
-		require.NoError(t, err)
-		event, err := projections.Decode(r)
-		require.NoError(t, err)
-		id, ok := domain.GroupOf(r.Stream)
-		if !ok {
-			continue
+	told := map[string][]string{}
+	for n, to := range notificationsOf(t, log) {
+		for user := range to.Users() {
+			told[user] = append(told[user], n.ID)
 		}
-		if groups[id] == nil {
-			groups[id] = domain.NewGroup(id)
-		}
-		notify.Derive(domain.Classic(), groups[id], event, func(n notify.Notification, to notify.Audience) {
-			for user := range to.Users() {
-				told[user] = append(told[user], n.ID)
-			}
-		})
 	}
 	return told
+}
+
+// notificationsOf are all that a log gives rise to, in order.
+func notificationsOf(t *testing.T, log eventstore.Store) iter.Seq2[notify.Notification, notify.Audience] {
+	t.Helper()
+	return func(yield func(notify.Notification, notify.Audience) bool) {
+		groups := map[string]*domain.Group{}
+		for r, err := range log.ReadAll(t.Context(), 0) {
+			require.NoError(t, err)
+			event, err := projections.Decode(r)
+			require.NoError(t, err)
+			id, ok := domain.GroupOf(r.Stream)
+			if !ok {
+				continue
+			}
+			if groups[id] == nil {
+				groups[id] = domain.NewGroup(id)
+			}
+			notify.Derive(domain.Classic(), groups[id], event, func(n notify.Notification, to notify.Audience) { yield(n, to) })
+		}
+	}
 }

@@ -121,3 +121,30 @@ func TestGroupOfTheEpoch(t *testing.T) {
 		require.NoError(t, handler.Close())
 	}
 }
+
+// A group in memory that is known in part is not completed from rows that were set back:
+// they know nothing of what has happened since it was loaded.
+func TestSparseGroupsAreNotCompletedFromThePast(t *testing.T) {
+	log := memory.New()
+	open := func() *groupview.Queries {
+		views, err := projections.Open(t.Context(), ":memory:", log, &projections.Options{Projections: []projections.Projection{groupview.New()}, Manual: true})
+		require.NoError(t, err)
+		t.Cleanup(func() { require.NoError(t, views.Close()) })
+		require.NoError(t, views.CatchUp(t.Context()))
+		return groupview.NewQueries(views)
+	}
+	founder := start(t, log)
+	must(t, founder, domaintest.User(domaintest.Olga), anyone("go"))
+	past := open()
+	must(t, founder, domaintest.User(domaintest.Mary), commands.RequestJoin{GroupID: "go"})
+
+	rows := open()
+	h := start(t, log, func(c *commands.Config) {
+		c.Parts = func(ctx context.Context, groupID string, read func(commands.Part) error) error {
+			return rows.Part(ctx, groupID, func(p *groupview.Part) error { return read(p) })
+		}
+	})
+	must(t, h, domaintest.User(domaintest.Olga), commands.SetGroupInfo{GroupID: "go", Name: ptr("Go")}) // of Mary, nothing is known
+	rows = past
+	refused(t, domain.CodeAlreadyMember, h, domaintest.User(domaintest.Mary), commands.RequestJoin{GroupID: "go"})
+}

@@ -44,7 +44,10 @@ const (
 	inCommands   = "commands"
 	inViews      = "projections"
 	inListeners  = "projections/notify"
+	inConsumers  = "projections/consumers"
+	inWatermill  = "projections/notify/pubsub"
 	inEngine     = "."
+	courierFile  = "projections/notify/courier.go"
 	writerFile   = "eventstore/sqlite/writer.go"
 	concludeFile = "commands/conclude.go"
 	viewsWriter  = "projections/writer.go"
@@ -55,6 +58,7 @@ var chapters = []chapter{
 	{"Commands", commandGuarantees},
 	{"Read models", viewGuarantees},
 	{"Listeners", listenerGuarantees},
+	{"Durable listeners", durableGuarantees},
 	{"Rules", ruleGuarantees},
 }
 
@@ -190,10 +194,10 @@ var commandGuarantees = []guarantee{
 	},
 	{
 		"A group that is loaded in part decides as the whole one, whoever else changes it.",
-		[]string{"commands.TestSparseGroupsDecideAsWholeOnes", "grouplog.TestSparseGroupAndAnotherProcess"},
+		[]string{"commands.TestSparseGroupsDecideAsWholeOnes", "commands.TestSparseGroupsAreNotCompletedFromThePast", "grouplog.TestSparseGroupAndAnotherProcess"},
 		[]mutant{one("a part is taken from rows of another version than the group in memory", "commands/part.go",
 			"case !found || version < group.Since() || version > group.Version() || incarnation != group.Incarnation():", "case version < 0, incarnation < 0, !found:",
-			inCommands, "TestSparseGroupsDecideAsWholeOnes")},
+			inCommands, "TestSparseGroupsAreNotCompletedFromThePast")},
 	},
 	{
 		"After a command has been answered, every query through the same engine shows its effect.",
@@ -280,6 +284,47 @@ var listenerGuarantees = []guarantee{
 		[]string{"notify.TestWhoIsToldWhat", "notify.TestPolicySwitches", "notify.TestPayloads"},
 		[]mutant{one("members are told of a dismissal after they have left", "projections/notify/derive.go", "		t.ending(fact)\n		g.Apply(fact, e.Meta())\n", "		g.Apply(fact, e.Meta())\n		t.ending(fact)\n",
 			inListeners, "TestWhoIsToldWhat")},
+	},
+}
+
+var durableGuarantees = []guarantee{
+	{
+		"A durable listener is told everything at least once, in the order of the log in each group, through kills and losses of power.",
+		[]string{"notify.TestListenThroughEverything", "grouplog.TestCrash", "grouplog.TestPowerCut"},
+		[]mutant{
+			one("a notification is acknowledged before the handler is called", courierFile, "	failure, spared := c.call(n, a, record.Stream, c.Attempts)\n", `	at := c.Cursor
+	c.advance(at.Next(), nil)
+	if err := c.save(); err != nil {
+		return err
+	}
+	c.Cursor = at
+	failure, spared := c.call(n, a, record.Stream, c.Attempts)
+`, inListeners, "TestListenThroughEverything"),
+			one("a name that has been enrolled does not survive a loss of power", "projections/consumers/registry.go", "	return durably(ctx, r.db, func(tx *sql.Tx) error {\n		_, err := tx.ExecContext(ctx, `INSERT", "	return transact(ctx, r.db, func(tx *sql.Tx) error {\n		_, err := tx.ExecContext(ctx, `INSERT",
+				inEngine, "TestPowerCut"),
+		},
+	},
+	{
+		"What fails holds its own group and no other, and a bounded number of times: attempts are counted before the handler runs.",
+		[]string{"notify.TestFailureHoldsItsGroupAlone", "notify.TestParkRetryDiscard", "notify.TestWhatKillsIsParked"},
+		[]mutant{
+			one("what follows a failure in its group is told", courierFile, "err != nil || held || at.Before(c.Cursor)", "err != nil || held && false || at.Before(c.Cursor)",
+				inListeners, "TestFailureHoldsItsGroupAlone"),
+			one("an attempt is not counted before the handler runs", courierFile, "	if err := c.save(); err != nil {\n		c.Attempts--\n		return err\n	}\n", "", inListeners, "TestWhatKillsIsParked"),
+			one("what fails is tried for ever", courierFile, "	return h.Attempts-h.Forgiven >= c.options.attempts\n", "	return false\n", inListeners, "TestWhatKillsIsParked"),
+		},
+	},
+	{
+		"A consumer that has seen another history of the log is refused until somebody says where to go on.",
+		[]string{"consumers.TestRestoredLog", "pubsub.TestRestoredLog"},
+		[]mutant{one("a restored log is gone on with", "projections/consumers/registry.go", "if err == nil && bytes.Equal(record, p.record) {", "if err == nil && (bytes.Equal(record, p.record) || true) {",
+			inConsumers, "TestRestoredLog")},
+	},
+	{
+		"Over Watermill: the same message has the same UUID after a crash, none is missing, and a subscriber's group is served in order.",
+		[]string{"pubsub.TestSuite", "pubsub.TestKillForwarding", "pubsub.TestForwardToJetStream", "pubsub.TestKill", "pubsub.TestNack"},
+		[]mutant{one("a message that was not acknowledged is passed over", "projections/notify/pubsub/subscription.go", "	case <-m.Nacked():\n		return false, nil\n", "	case <-m.Nacked():\n		return true, nil\n",
+			inWatermill, "TestNack")},
 	},
 }
 

@@ -232,7 +232,8 @@ func TestAnEmptyFileIsFilledLikeARebuild(t *testing.T) {
 	filled = nil
 	grow(t, log, 1000)
 	require.NoError(t, views.CatchUp(t.Context()))
-	require.Equal(t, slices.Repeat([]bool{false}, 21), filled, "only an empty one; the pages begin with the record before")
+	require.Len(t, filled, 21, "the record at the checkpoint is looked at again")
+	require.NotContains(t, filled, true, "only an empty one")
 }
 
 // witness notes for each page whether it was filling.

@@ -130,9 +130,10 @@ func (p *Progress) pick(streams []string) ([]Hold, error) {
 	return picked, nil
 }
 
-// edit changes a consumer under the file's write lock, so that whoever is active notices.
+// edit changes a consumer under the file's write lock, durably and so that whoever is
+// active notices.
 func (r *Registry) edit(ctx context.Context, name string, f func(*sql.Tx, *Progress) error) error {
-	return transact(ctx, r.db, func(tx *sql.Tx) error {
+	return durably(ctx, r.db, func(tx *sql.Tx) error {
 		p, _, err := r.find(ctx, tx, name)
 		if err != nil {
 			return err

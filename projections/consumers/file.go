@@ -111,8 +111,32 @@ func patiently(ctx context.Context, try func() error) error {
 	}
 }
 
+// durably is transact for what nothing brings back after a loss of power: that there is a
+// consumer, from where on, and what an operator has decided. Steps need not be synced: who
+// has lost some is told again.
+func durably(ctx context.Context, db *sql.DB, f func(*sql.Tx) error) (err error) {
+	conn, err := db.Conn(ctx)
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	if _, err := conn.ExecContext(ctx, "PRAGMA synchronous = FULL"); err != nil {
+		return err
+	}
+	defer func() {
+		_, back := conn.ExecContext(context.WithoutCancel(ctx), "PRAGMA synchronous = NORMAL")
+		err = errors.Join(err, back)
+	}()
+	return transact(ctx, conn, f)
+}
+
+// beginner is a database, or one connection to it.
+type beginner interface {
+	BeginTx(ctx context.Context, opts *sql.TxOptions) (*sql.Tx, error)
+}
+
 // transact runs f under the file's write lock and commits what it did, or nothing.
-func transact(ctx context.Context, db *sql.DB, f func(*sql.Tx) error) error {
+func transact(ctx context.Context, db beginner, f func(*sql.Tx) error) error {
 	tx, err := db.BeginTx(ctx, nil)
 	if err != nil {
 		return err

@@ -107,10 +107,12 @@ func (r *Registry) insert(ctx context.Context, name string, start eventstore.Pos
 	if err != nil {
 		return fmt.Errorf("begin consumer %q after position %d: %w", name, start, err)
 	}
-	_, err = r.db.ExecContext(ctx, `INSERT INTO consumers
-		(name, tenure, edits, position, place, record, attempts, since, since_place, trouble, trouble_at)
-		VALUES (?, 0, 0, ?, ?, ?, 0, ?, ?, '', 0) ON CONFLICT DO NOTHING`, name, uint64(start), whole, record, uint64(start), whole)
-	return err
+	return durably(ctx, r.db, func(tx *sql.Tx) error {
+		_, err := tx.ExecContext(ctx, `INSERT INTO consumers
+			(name, tenure, edits, position, place, record, attempts, since, since_place, trouble, trouble_at)
+			VALUES (?, 0, 0, ?, ?, ?, 0, ?, ?, '', 0) ON CONFLICT DO NOTHING`, name, uint64(start), whole, record, uint64(start), whole)
+		return err
+	})
 }
 
 // fingerprint is that of the record at a position; empty at zero.

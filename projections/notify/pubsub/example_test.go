@@ -10,7 +10,6 @@ import (
 	"github.com/grouplog/grouplog"
 	"github.com/grouplog/grouplog/domain"
 	"github.com/grouplog/grouplog/eventstore/memory"
-	"github.com/grouplog/grouplog/projections/consumers"
 	"github.com/grouplog/grouplog/projections/notify"
 	"github.com/grouplog/grouplog/projections/notify/pubsub"
 )
@@ -24,11 +23,10 @@ func ExampleSubscriber() {
 		log.Fatal(err)
 	}
 	defer engine.Close()
-	registry, err := consumers.Open(ctx, ":memory:", engine.Log()) // "groups.consumers.db" keeps it
+	registry, err := engine.Consumers(ctx)
 	if err != nil {
 		log.Fatal(err)
 	}
-	defer registry.Close()
 	engine.As("alice").CreateGroup(ctx, domain.Meeting, "standup", "Stand-up")
 	engine.As("bob").JoinGroup(ctx, "standup", "")
 
@@ -101,18 +99,12 @@ func ExampleForward() {
 		log.Fatal(err)
 	}
 	defer engine.Close()
-	registry, err := consumers.Open(ctx, ":memory:", engine.Log())
-	if err != nil {
-		log.Fatal(err)
-	}
-	defer registry.Close()
 	engine.As("alice").CreateGroup(ctx, domain.Meeting, "standup", "Stand-up")
 	engine.As("bob").JoinGroup(ctx, "standup", "")
 	engine.As("alice").Dismiss(ctx, "standup")
 
 	forward := pubsub.Forward(printer{}, pubsub.ForwardOptions{Topic: pubsub.TopicByGroup("told")})
-	listening, err := notify.Listen(ctx, notify.Source{Log: engine.Log(), Policies: domain.Classic(), Consumers: registry},
-		"to-broker", forward, notify.FromStart())
+	listening, err := engine.Listen(ctx, "to-broker", forward, notify.FromStart())
 	if err != nil {
 		log.Fatal(err)
 	}

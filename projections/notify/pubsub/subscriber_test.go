@@ -78,7 +78,10 @@ func TestEventsAsMessages(t *testing.T) {
 		source, ok := pubsub.SourceOf(m)
 		require.True(t, ok)
 		require.Equal(t, pubsub.Source{Record: r, Attempt: 1}, source)
-		m.Payload[0] = '#' // the log does not notice
+		m.Payload[0] = '#' // the next attempt does not notice
+		m.Nack()
+		m = next(t, messages)
+		require.JSONEq(t, string(r.Data), string(m.Payload))
 		m.Ack()
 	}
 	again := subscribe(t, newSubscriber(t, log, pubsub.SubscriberOptions{}), pubsub.Events)
@@ -348,17 +351,17 @@ func TestResetBeforeClose(t *testing.T) {
 // during is a log in which something happens as soon as it has answered.
 type during struct {
 	eventstore.Store
-	answered func()
+	head, read func()
 }
 
 func (d during) Head(ctx context.Context) (eventstore.Position, error) {
-	defer d.answered()
+	defer d.head()
 	return d.Store.Head(ctx)
 }
 
 func (d during) ReadStream(ctx context.Context, stream string, after eventstore.Version) seq {
 	return func(yield func(eventstore.Record, error) bool) {
-		defer d.answered()
+		defer d.read()
 		d.Store.ReadStream(ctx, stream, after)(yield)
 	}
 }
@@ -366,24 +369,42 @@ func (d during) ReadStream(ctx context.Context, stream string, after eventstore.
 // What is appended while a subscription looks is noticed, although nobody looks again by
 // the clock, and is not passed over by the next member of the group either.
 func TestAppendedMeanwhile(t *testing.T) {
+	for _, when := range []string{"head", "read"} {
+		t.Run(when, func(t *testing.T) {
+			p := newPlace(t)
+			publish(t, p.log, "t", 1, 1)
+			appended := 1
+			log := during{p.log, func() {}, func() {}}
+			*map[string]*func(){"head": &log.head, "read": &log.read}[when] = func() {
+				if appended < 20 {
+					appended++
+					publish(t, p.log, "t", appended, appended)
+				}
+			}
+			opts := p.grouped("g")
+			opts.Poll = time.Hour
+			var got []string
+			for range 4 {
+				s, err := pubsub.NewSubscriber(log, opts)
+				require.NoError(t, err)
+				got = append(got, take(t, subscribe(t, s, "t"), 5)...)
+				require.NoError(t, s.Close())
+			}
+			require.Equal(t, numbers(1, 20), got)
+		})
+	}
+}
+
+// What was acknowledged before Close does not come again.
+func TestAcknowledgedBeforeClose(t *testing.T) {
 	p := newPlace(t)
-	appended := 0
-	log := during{p.log, func() {
-		if appended < 20 {
-			appended++
-			publish(t, p.log, "t", appended, appended)
-		}
-	}}
-	opts := p.grouped("g")
-	opts.Poll = time.Hour
-	var got []string
-	for range 4 {
-		s, err := pubsub.NewSubscriber(log, opts)
+	publish(t, p.log, "t", 1, 100)
+	for n := range 100 {
+		s, err := pubsub.NewSubscriber(p.log, p.grouped("g"))
 		require.NoError(t, err)
-		got = append(got, take(t, subscribe(t, s, "t"), 5)...)
+		require.Equal(t, numbers(n+1, n+1), take(t, subscribe(t, s, "t"), 1))
 		require.NoError(t, s.Close())
 	}
-	require.Equal(t, numbers(1, 20), got)
 }
 
 // A group that has seen more than the log holds waits until somebody says where to go on.
