@@ -30,6 +30,7 @@ type Engine struct {
 	options Options
 	log     eventstore.Store
 	views   *projections.Views
+	own     []ownViews
 	groups  *groupview.Queries
 	hub     *notify.Hub
 	handler *commands.Handler
@@ -79,6 +80,9 @@ func (e *Engine) open(ctx context.Context, path string) (err error) {
 		return fmt.Errorf("read models: %w", err)
 	}
 	e.groups = groupview.NewQueries(e.views)
+	if err = e.openOwn(ctx, path); err != nil {
+		return err
+	}
 	if e.hub, err = notify.NewHub(ctx, e.log, o.Policies, notify.Options{Poll: o.Poll, Logger: o.Logger}); err != nil {
 		return fmt.Errorf("listeners: %w", err)
 	}
@@ -358,6 +362,9 @@ func (e *Engine) close() error {
 		fmt.Errorf("close: listeners were not told everything within %s; they will not be by this engine", e.options.CloseTimeout))
 	defer cancel()
 	failures = append(failures, e.farewell(ctx), e.durable.close(ctx))
+	for _, own := range e.own {
+		failures = append(failures, own.views.Close())
+	}
 	if e.views != nil {
 		failures = append(failures, e.views.Close())
 	}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/grouplog/grouplog/domain"
 	"github.com/grouplog/grouplog/eventstore"
+	"github.com/grouplog/grouplog/projections"
 )
 
 // Memory, as a path, opens an engine that keeps everything in memory and loses it
@@ -38,6 +39,11 @@ type Options struct {
 	// has it open and comes back from the log. When empty, it stands beside the log:
 	// groups.views.db for groups.db.
 	ViewsPath string
+
+	// Projections are read models of your own: see Engine.Read. Each is kept in a file of
+	// its own beside the read models, groups.own.NAME.db for groups.db, which can be deleted
+	// while no engine has it open and comes back from the log.
+	Projections []projections.Projection
 
 	// ConsumersPath is the file of how far durable listeners have come. It is made when
 	// somebody listens, and cannot be made again from the log. When empty, it stands
@@ -92,6 +98,9 @@ func (o *Options) Validate() error {
 		if field.negative {
 			mistakes = append(mistakes, fmt.Errorf("%s is negative: leave it 0 for the default", field.name))
 		}
+	}
+	if err := checkOwn(o.Projections); err != nil {
+		mistakes = append(mistakes, err)
 	}
 	if o.Store != nil && o.MustExist {
 		mistakes = append(mistakes, errors.New("MustExist is about the file at the path, and Store is given: leave one out"))

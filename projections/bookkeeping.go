@@ -29,6 +29,16 @@ CREATE TABLE projection_tables (
 ) STRICT, WITHOUT ROWID;
 `
 
+// Files from before there was parking do not have it.
+const parkingLot = `
+CREATE TABLE IF NOT EXISTS projection_parked (
+	name     TEXT PRIMARY KEY,
+	version  INTEGER NOT NULL,
+	position INTEGER NOT NULL,
+	reason   TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+`
+
 // checkpoint says up to where a projection's rows go.
 type checkpoint struct {
 	version  int
@@ -50,7 +60,10 @@ func (w *writer) create(ctx context.Context, at place, logID string) error {
 			if err := w.script(stamp + bookkeeping); err != nil {
 				return err
 			}
-			return w.exec("INSERT INTO projection_file (one, log_id) VALUES (1, ?)", logID)
+			if err := w.exec("INSERT INTO projection_file (one, log_id) VALUES (1, ?)", logID); err != nil {
+				return err
+			}
+			return w.script(parkingLot)
 		}
 		var stored string
 		if err := w.queryRow("SELECT log_id FROM projection_file").Scan(&stored); err != nil {
@@ -60,7 +73,7 @@ func (w *writer) create(ctx context.Context, at place, logID string) error {
 			return fmt.Errorf("open views %s: %w: they were made from log %s, and this is log %s; delete the file or give another path",
 				at, ErrOtherLog, stored, logID)
 		}
-		return nil
+		return w.script(parkingLot)
 	})
 }
 
@@ -133,6 +146,9 @@ func (w *writer) install(p Projection, epoch int64) error {
 				return err
 			}
 		}
+	}
+	if err := w.exec("DELETE FROM projection_parked WHERE name = ?", p.Name()); err != nil {
+		return err
 	}
 	return w.exec(`INSERT INTO projection_checkpoints (name, version, epoch, position, record) VALUES (?, ?, ?, 0, x'')
 		ON CONFLICT (name) DO UPDATE SET version = excluded.version, epoch = excluded.epoch, position = 0, record = x''`,

@@ -96,7 +96,7 @@ func (w *writer) flush(ctx context.Context) error {
 			continue
 		}
 		if filler, ok := p.(Filler); ok {
-			if err := filler.Flush(ctx, w.tx(p, known)); err != nil {
+			if err := guarded(func() error { return filler.Flush(ctx, w.tx(p, known)) }); err != nil {
 				return fmt.Errorf("projection %s: %w", p.Name(), err)
 			}
 		}

@@ -32,6 +32,13 @@ type Options struct {
 	// DefaultPoll when zero.
 	Poll time.Duration
 
+	// Park has rows stay where they are when a projection fails at an event: nothing is
+	// tried again, not after a restart either, before Views.Retry, a rebuild, or a higher
+	// version. Otherwise it is tried again all the while. What is not the projection's
+	// fault, such as a full disk, is tried again either way. It is for a file that holds
+	// one projection: whatever else it holds waits too.
+	Park bool
+
 	// Manual starts no runner: rows move by CatchUp and WaitFor alone.
 	Manual bool
 
@@ -59,6 +66,9 @@ func (o *Options) Validate() error {
 			errs = append(errs, fmt.Errorf("Projections[%d] has the name %q, which another has", i, p.Name()))
 		case p.Version() < 1:
 			errs = append(errs, fmt.Errorf("Projections[%d] (%s) has version %d; versions are counted from 1", i, p.Name(), p.Version()))
+		}
+		if err := checkTypes(p); err != nil {
+			errs = append(errs, fmt.Errorf("Projections[%d] (%s): %w", i, p.Name(), err))
 		}
 		names[p.Name()] = true
 	}

@@ -30,16 +30,26 @@ type Projection interface {
 	Schema() string
 
 	// Apply turns events into rows, in the transaction that also moves the checkpoint.
-	// Events come in the order of the log, without gaps, every one once, in pages of
-	// any size; there is at least one. The slice is used again after Apply, what is in
-	// its events is not. An error rolls the page back and stops the
-	// runner, so it is for what cannot be: an event that does not matter to the
-	// projection is passed over, not refused. So is a Message, whose Fact is nil.
+	// Events come in the order of the log, every one once, in pages of any size; there is
+	// at least one. The slice is used again after Apply, what is in its events is not. An
+	// error, or a panic, rolls the page back and stops the runner, or parks the rows where
+	// Options.Park says so; so it is for what cannot be: an event that does not matter to
+	// the projection is passed over, not refused. So is a Message, whose Fact is nil.
 	//
 	// Apply is called by one goroutine at a time for one file, but for several files
 	// at once while a rebuild runs: what it remembers from page to page belongs into
 	// Tx.Memo, not into the projection.
 	Apply(ctx context.Context, tx *Tx, events []Event) error
+}
+
+// Selective is a Projection that is given events of some types alone. The others cost it
+// next to nothing: where no projection of a file wants them, they are not even decoded.
+type Selective interface {
+	Projection
+
+	// Types are the names of the events, as in "member.joined", or "member.*" for all that
+	// begin so. Raise Version whenever they change.
+	Types() []string
 }
 
 // Filler is a Projection that is faster at filling empty tables when it may keep rows
@@ -90,10 +100,13 @@ func unreadable(r eventstore.Record, err error) error {
 // pages yields the log after a position, decoded, in pages of at most size events.
 // The sequence ends after the first error. The pages are the receiver's to keep, or to
 // give back as spare ones.
-func pages(ctx context.Context, log eventstore.Store, after eventstore.Position, size int, spare <-chan []Event) iter.Seq2[[]Event, error] {
+//
+// What none of the projections wants is passed over: it has no Fact.
+func (v *Views) pages(ctx context.Context, after eventstore.Position, size int, spare <-chan []Event) iter.Seq2[[]Event, error] {
 	return func(yield func([]Event, error) bool) {
 		var page []Event
-		for record, err := range log.ReadAll(ctx, after) {
+		wanted := selectionOf(v.opts.Projections...)
+		for record, err := range v.log.ReadAll(ctx, after) {
 			if err != nil {
 				yield(nil, fmt.Errorf("read the log after position %d: %w", after, err))
 				return
@@ -102,10 +115,12 @@ func pages(ctx context.Context, log eventstore.Store, after eventstore.Position,
 				yield(nil, fmt.Errorf("read the log: position %d follows %d", record.Position, after))
 				return
 			}
-			event, err := Decode(record)
-			if err != nil {
-				yield(nil, err)
-				return
+			event := Event{Record: record}
+			if wanted.record(&record) {
+				if event, err = Decode(record); err != nil {
+					yield(nil, err)
+					return
+				}
 			}
 			after = record.Position
 			page = append(page, event)

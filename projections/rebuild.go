@@ -168,6 +168,7 @@ func (w *writer) replace(projection string) error {
 		`UPDATE live.projection_checkpoints SET epoch = epoch + 1,
 			position = (SELECT position FROM main.projection_checkpoints WHERE name = ?1),
 			record = (SELECT record FROM main.projection_checkpoints WHERE name = ?1) WHERE name = ?1`,
+		"DELETE FROM live.projection_parked WHERE name = ?1",
 	} {
 		if err := w.script(statement, projection); err != nil {
 			return err
@@ -206,6 +207,7 @@ func (v *Views) restart(reached eventstore.Position) {
 	v.publish(reached)
 	v.mu.Lock()
 	defer v.mu.Unlock()
+	v.restarts++
 	if v.failure == nil {
 		return
 	}

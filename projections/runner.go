@@ -29,18 +29,20 @@ func (v *Views) run(ctx context.Context) {
 	defer poll.Stop()
 	for wait := firstWait; ; {
 		changed := v.log.Changed() // before reading, so that no append falls between
+		restarts := v.restarted()
 		err := v.pass(ctx)
 		if ctx.Err() != nil || errors.Is(err, ErrClosed) {
 			return
 		}
 		if err != nil && !isBusy(err) { // a log that is locked is asked again
+			err = v.parkIf(ctx, err)
 			known := v.Err()
 			// A log that was closed first is no news, nor is the same failure again.
 			if !errors.Is(err, eventstore.ErrClosed) && (known == nil || known.Error() != err.Error()) {
-				v.opts.Logger.ErrorContext(ctx, "views do not follow the log; trying again",
-					"views", v.place.String(), "position", v.Position(), "error", err)
+				v.opts.Logger.ErrorContext(ctx, "views do not follow the log", append(stackOf(err),
+					"views", v.place.String(), "position", v.Position(), "error", err)...)
 			}
-			v.fail(err)
+			v.fail(err, restarts)
 			select {
 			case <-ctx.Done():
 				return
@@ -51,7 +53,7 @@ func (v *Views) run(ctx context.Context) {
 			continue
 		}
 		if err == nil && v.Err() != nil {
-			v.fail(nil)
+			v.fail(nil, restarts)
 		}
 		wait = firstWait
 		select {
@@ -86,6 +88,9 @@ func (v *Views) want() {
 
 // pass applies what the log holds beyond the rows, page by page.
 func (v *Views) pass(ctx context.Context) error {
+	if err := v.parkedStill(ctx); err != nil {
+		return err
+	}
 	for {
 		after := v.Position() // before the head, which only grows
 		head, err := v.log.Head(ctx)
@@ -115,11 +120,11 @@ func (v *Views) follow(ctx context.Context, after eventstore.Position) error {
 	if after > 0 {
 		after--
 	}
-	for page, err := range pages(ctx, v.log, after, v.opts.PageSize, nil) {
+	for page, err := range v.pages(ctx, after, v.opts.PageSize, nil) {
 		if err != nil {
 			return err
 		}
-		reached, err := v.applyPage(ctx, page)
+		reached, err := v.applyPart(ctx, page)
 		if err != nil {
 			return err
 		}
@@ -208,6 +213,12 @@ func (v *Views) Err() error {
 	return v.failure
 }
 
+func (v *Views) restarted() int {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return v.restarts
+}
+
 func (v *Views) publish(reached eventstore.Position) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
@@ -217,9 +228,13 @@ func (v *Views) publish(reached eventstore.Position) {
 	}
 }
 
-func (v *Views) fail(err error) {
+// fail tells why rows do not follow the log, unless that is from before a restart.
+func (v *Views) fail(err error, restarts int) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
+	if restarts != v.restarts {
+		return
+	}
 	v.failure = err
 	v.wake()
 }

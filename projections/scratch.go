@@ -159,7 +159,7 @@ func (v *Views) fill(ctx context.Context, w *writer, from, to eventstore.Positio
 	err := w.fillBy(ctx, func() (err error) {
 		spare := make(chan []Event, 1)
 		marked := from
-		for page, err := range ahead(pages(ctx, v.log, from, size, spare)) {
+		for page, err := range ahead(v.pages(ctx, from, size, spare)) {
 			if ctx.Err() != nil {
 				return nil
 			}
@@ -196,7 +196,7 @@ func (v *Views) fillHere(ctx context.Context, w *writer, from, to eventstore.Pos
 	if from >= to {
 		return nil
 	}
-	for page, err := range pages(ctx, v.log, from, v.opts.RebuildPageSize, nil) {
+	for page, err := range v.pages(ctx, from, v.opts.RebuildPageSize, nil) {
 		if err != nil {
 			return err
 		}

@@ -30,7 +30,9 @@ type Views struct {
 	position eventstore.Position
 	failure  error // why the runner stopped
 	closed   bool
-	moved    chan struct{}   // closed when one of the three above changes
+	parked   bool // the file says so, as far as is known
+	restarts int
+	moved    chan struct{}   // closed when position, failure or closed changes
 	running  context.Context // ends with Close
 	stop     context.CancelFunc
 	wanted   chan struct{} // tells the runner that somebody waits for rows
@@ -66,6 +68,7 @@ func Open(ctx context.Context, path string, log eventstore.Store, opts *Options)
 		return nil, errors.Join(err, v.writer.close())
 	}
 	v.readers = at.openReaders(max(4, 2*runtime.GOMAXPROCS(0)))
+	v.failure = v.parkedStill(ctx)
 	v.running, v.stop = context.WithCancel(context.WithoutCancel(ctx))
 	if v.opts.Manual {
 		close(v.done)
@@ -98,7 +101,10 @@ func (v *Views) prepare(ctx context.Context) error {
 		}
 	}
 	var err error
-	v.position, err = w.reached()
+	if v.position, err = w.reached(); err != nil {
+		return err
+	}
+	v.parked, err = w.anyParked()
 	return err
 }
 

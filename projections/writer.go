@@ -33,6 +33,8 @@ type writer struct {
 type knowledge struct {
 	checkpoint checkpoint
 	memo       any
+	selection  *selection
+	selected   []Event // of the last page, to be used again
 }
 
 func openWriter(ctx context.Context, at place, pragmas string, projections []Projection) (*writer, error) {
@@ -56,7 +58,10 @@ func (w *writer) close() error {
 	for _, change := range w.changes {
 		errs = append(errs, change.Close())
 	}
-	return errors.Join(append(errs, w.conn.Close(), w.db.Close())...)
+	// The connection itself, for sql.Conn's Close would wait for rows that a projection
+	// which failed has not closed.
+	err := w.conn.Raw(func(conn any) error { return conn.(driver.Conn).Close() })
+	return errors.Join(append(errs, err, w.db.Close())...)
 }
 
 // Statements run without the caller's context: a page takes milliseconds, and a
@@ -246,12 +251,14 @@ func (w *writer) applyTo(ctx context.Context, p Projection, page []Event) (event
 	}
 	known := w.known[p.Name()]
 	if known == nil || known.checkpoint.position != at.position || known.checkpoint.epoch != at.epoch {
-		known = &knowledge{}
+		known = &knowledge{selection: selectionOf(p)}
 		w.known[p.Name()] = known
 	}
 	rest := page[at.position+1-page[0].Position:]
-	if err := p.Apply(ctx, w.tx(p, known), rest); err != nil {
-		return 0, fmt.Errorf("projection %s, positions %d to %d: %w", p.Name(), rest[0].Position, last, err)
+	if events := known.given(rest); len(events) > 0 {
+		if err := guarded(func() error { return p.Apply(ctx, w.tx(p, known), events) }); err != nil {
+			return 0, &applyError{projection: p, first: rest[0].Position, last: last, err: err}
+		}
 	}
 	at.position, at.record = last, page[len(page)-1].Fingerprint()
 	known.checkpoint = at

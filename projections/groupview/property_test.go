@@ -56,24 +56,17 @@ func TestRowsAreTheFold(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, w.head, digest.Position)
 
-		for _, size := range []int{1, 7, 1000} {
-			opts := options(size)
-			opts.Projections[0] = groupview.NewKeeping(rapid.SampledFrom([]int{0, 5, 20, 1000}).Draw(t, "keep"))
-			views, err := projections.Open(ctx, ":memory:", w.log, opts)
-			require.NoError(t, err)
-			defer views.Close()
-			require.NoError(t, views.WaitFor(ctx, w.head))
-			again, err := views.Digest(ctx)
-			require.NoError(t, err)
-			require.Equal(t, digest, again, "pages of %d", size)
-			require.NoError(t, views.Rebuild(ctx, nil))
-			again, err = views.Digest(ctx)
-			require.NoError(t, err)
-			require.Equal(t, digest, again, "a rebuild by pages of %d", size)
-		}
-		differences, err := turns[1].Compare(ctx, nil)
+		// With room in memory for few rows or many; TestProjection does the rest.
+		opts := options(rapid.SampledFrom([]int{1, 7, 1000}).Draw(t, "page"))
+		opts.Projections[0] = groupview.NewKeeping(rapid.SampledFrom([]int{0, 5, 20, 1000}).Draw(t, "keep"))
+		views, err := projections.Open(ctx, ":memory:", w.log, opts)
 		require.NoError(t, err)
-		require.Empty(t, differences)
+		defer views.Close()
+		require.NoError(t, views.WaitFor(ctx, w.head))
+		require.NoError(t, views.Rebuild(ctx, nil))
+		again, err := views.Digest(ctx)
+		require.NoError(t, err)
+		require.Equal(t, digest, again, "a rebuild")
 	})
 }
 
