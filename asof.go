@@ -49,3 +49,31 @@ func (e *Engine) AsOf(ctx context.Context, m Moment) (*Past, error) {
 		Log: e.log, Rows: e.groups, Head: head, Policies: e.options.Policies, Now: e.options.Clock(),
 	}, m)
 }
+
+// DiffGroup is what has changed in a group from one moment to another: members who
+// joined, left or have another role, what was edited, and what has become of
+// applications. Moment{} is the present.
+func (e *Engine) DiffGroup(ctx context.Context, groupID string, from, to Moment) ([]past.Change, error) {
+	return e.diff(ctx, past.DiffGroup, groupID, from, to)
+}
+
+// DiffUser is what has changed for a user from one moment to another: groups that they
+// joined or left, and their standing in each.
+func (e *Engine) DiffUser(ctx context.Context, userID string, from, to Moment) ([]past.Change, error) {
+	return e.diff(ctx, past.DiffUser, userID, from, to)
+}
+
+func (e *Engine) diff(ctx context.Context, of func(context.Context, *Past, *Past, string) ([]past.Change, error), id string, from, to Moment) ([]past.Change, error) {
+	if err := past.Ordered(from, to); err != nil {
+		return nil, err
+	}
+	before, err := e.AsOf(ctx, from)
+	if err != nil {
+		return nil, err
+	}
+	after, err := e.AsOf(ctx, to)
+	if err != nil {
+		return nil, err
+	}
+	return of(ctx, before, after, id)
+}
