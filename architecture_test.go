@@ -16,7 +16,7 @@ const module = "github.com/grouplog/grouplog"
 // allowed says which packages of this module each may import, beside itself and
 // what is internal to it. A package that is not here may not exist.
 var allowed = map[string][]string{
-	"":                                   {"domain", "commands", "eventstore", "eventstore/sqlite", "eventstore/memory", "projections", "projections/groupview", "projections/notify", "projections/audit", "projections/consumers"},
+	"":                                   {"domain", "commands", "eventstore", "eventstore/sqlite", "eventstore/memory", "projections", "projections/groupview", "projections/notify", "projections/audit", "projections/consumers", "projections/past"},
 	"domain":                             {},
 	"domain/domaintest":                  {"domain", "commands", "eventstore"},
 	"commands":                           {"domain", "eventstore"},
@@ -30,6 +30,7 @@ var allowed = map[string][]string{
 	"projections/projectiontest":         {"projections", "domain", "domain/domaintest", "eventstore", "eventstore/memory"},
 	"projections/audit":                  {"projections", "domain", "eventstore"},
 	"projections/consumers":              {"eventstore"},
+	"projections/past":                   {"projections", "projections/groupview", "domain", "commands", "eventstore"},
 	"projections/notify":                 {"projections", "projections/consumers", "domain", "eventstore"},
 	"projections/notify/pubsub":          {"projections", "projections/notify", "projections/consumers", "domain", "eventstore"},
 	"docs":                               {},

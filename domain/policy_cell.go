@@ -41,6 +41,23 @@ var (
 	cellLimits              = cell[Limits]{"limits", func(p *Policy) *Limits { return &p.Limits }}
 )
 
+// RightRow is a row of the policy table that says who may do something.
+type RightRow struct {
+	Title string // in words, as on the page
+	Of    func(*Policy) *Right
+}
+
+// RightRows lists them in the order of the page.
+func RightRows() []RightRow {
+	rows := []RightRow{{"who may change the join option", cellChangeJoinOption.field}}
+	for _, c := range []cell[Right]{
+		cellDismiss, cellEditPresentation, cellEditProfile, cellKick, cellMute, cellSetAdmins, cellTransferOwner,
+	} {
+		rows = append(rows, RightRow{c.title, c.field})
+	}
+	return rows
+}
+
 // setter fills one row into some policies.
 type setter func(Policies)
 

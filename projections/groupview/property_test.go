@@ -182,6 +182,9 @@ func (w *world) checkJoined(t require.TestingT, q *groupview.Queries, user strin
 		}
 	}
 	require.Equal(t, want, got)
+	ever, err := q.EverIn(w.ctx, user, w.head)
+	require.NoError(t, err)
+	require.ElementsMatch(t, w.ever[user], ever)
 	n, err := q.GroupsOf(w.ctx, user)
 	require.NoError(t, err)
 	require.Equal(t, all, n)

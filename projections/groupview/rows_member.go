@@ -174,6 +174,7 @@ func (r *rows) dissolve(g *group, cause string, e *event) error {
 			m.user.liveGroups--
 			m.gone, m.stored = true, false // its row goes with all others of the group
 			r.touchUser(m.user)
+			r.touchMember(m)
 		}
 	}
 	for _, a := range g.applications {
@@ -205,6 +206,10 @@ func (r *rows) dissolveStored(g *group, e *event) error {
 	if err != nil {
 		return err
 	}
+	err = r.tx.Exec("INSERT OR IGNORE INTO former (uid, gid) SELECT uid, gid FROM members WHERE gid = ?", g.gid)
+	if err != nil {
+		return err
+	}
 	err = r.tx.Exec("UPDATE applications SET state = ?, closed_at = ?, closed_position = ? WHERE gid = ? AND state = 0",
 		int(VoidDismissed), micros(e.Time), uint64(e.Position), g.gid)
 	if err != nil {
@@ -219,10 +224,13 @@ func (r *rows) dissolveStored(g *group, e *event) error {
 func (m *member) write(tx *projections.Tx, rows *projections.Insert) error {
 	m.changed = false
 	switch {
-	case m.gone && m.stored:
-		return tx.Exec("DELETE FROM members WHERE gid = ? AND seq = ?", m.gid, m.seq)
 	case m.gone:
-		return nil
+		if m.stored {
+			if err := tx.Exec("DELETE FROM members WHERE gid = ? AND seq = ?", m.gid, m.seq); err != nil {
+				return err
+			}
+		}
+		return tx.Exec("INSERT OR IGNORE INTO former (uid, gid) VALUES (?, ?)", m.user.uid, m.gid)
 	case m.stored:
 		return tx.Exec("UPDATE members SET role = ?, name_card = ?, custom = ?, muted_until = ? WHERE gid = ? AND seq = ?",
 			int(m.role), m.nameCard, m.custom, m.mutedUntil, m.gid, m.seq)

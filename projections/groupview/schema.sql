@@ -70,6 +70,14 @@ CREATE UNIQUE INDEX members_user ON members (uid, gid);
 CREATE INDEX members_approver ON members (uid, gid) WHERE role >= 300;
 CREATE INDEX members_role ON members (gid, role, seq) WHERE role >= 300;
 
+-- Whose membership has ended, by leaving or with the group: with members, all who were
+-- ever in a group. Rows stay for ever.
+CREATE TABLE former (
+	uid INTEGER NOT NULL,
+	gid INTEGER NOT NULL,
+	PRIMARY KEY (uid, gid)
+) STRICT, WITHOUT ROWID;
+
 -- Every application, open or not. ord rises with position inside a group, without
 -- the gaps: the buckets count by it.
 CREATE TABLE applications (

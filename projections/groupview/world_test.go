@@ -26,6 +26,7 @@ type world struct {
 	closed map[string]groupview.ApplicationState
 	made   []string                       // application IDs, in order of submission
 	born   map[string]eventstore.Position // when the newest incarnation began
+	ever   map[string][]string            // by user: the groups that they were ever in
 	head   eventstore.Position
 }
 
@@ -34,7 +35,7 @@ func newWorld(ctx context.Context) *world {
 		ctx: ctx, log: memory.New(), now: time.Date(2024, 2, 3, 4, 5, 6, 7000, time.UTC),
 		groups: map[string]*domain.Group{}, marks: map[string]eventstore.Position{},
 		asked: map[string]eventstore.Position{}, closed: map[string]groupview.ApplicationState{},
-		born: map[string]eventstore.Position{},
+		born: map[string]eventstore.Position{}, ever: map[string][]string{},
 	}
 }
 
@@ -52,6 +53,11 @@ func (w *world) record(t fataler, groupID, actor string, event domain.Event) {
 	w.append(t, domain.GroupStream(groupID), actor, event)
 	w.follow(g, event)
 	g.Apply(event, domain.Meta{Actor: domain.Actor{UserID: actor}, At: w.now})
+	for m := range g.Memberships() {
+		if !slices.Contains(w.ever[m.UserID], groupID) {
+			w.ever[m.UserID] = append(w.ever[m.UserID], groupID)
+		}
+	}
 	for _, a := range before {
 		if _, open := g.Application(a.ID); !open {
 			w.closed[a.ID] = fate(g, event, a)

@@ -7,7 +7,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/grouplog/grouplog"
 	"github.com/grouplog/grouplog/cmd/grouplog/internal/render"
 	"github.com/grouplog/grouplog/domain"
 	"github.com/grouplog/grouplog/projections/groupview"
@@ -23,6 +22,7 @@ func (a *app) applicationListCommand() *cobra.Command {
 	var (
 		as, group string
 		pending   bool
+		at        moment
 	)
 	c := &cobra.Command{
 		Use:     "ls",
@@ -30,12 +30,13 @@ func (a *app) applicationListCommand() *cobra.Command {
 		Short:   "List applications, newest first",
 		Long: `Lists applications, pending and handled, newest first: those that a user may decide
 now, in whichever group, or those to one group.`,
-		Example: "  grouplog application ls --as alice --pending\n  grouplog application ls --group chess",
+		Example: "  grouplog application ls --as alice --pending\n  grouplog application ls --group chess\n  grouplog application ls --group chess --at 2020-06-30",
 		Args:    exactly(),
 	}
 	c.Flags().StringVar(&as, "as", "", "those that this `USER` may decide")
 	c.Flags().StringVar(&group, "group", "", "those to this `GROUP`")
 	c.Flags().BoolVar(&pending, "pending", false, "only those that wait to be decided")
+	addAt(c, &at)
 	must(c.RegisterFlagCompletionFunc("as", a.completeUsers))
 	must(c.RegisterFlagCompletionFunc("group", a.completeGroups))
 	c.RunE = a.run(func(ctx context.Context, _ []string) error {
@@ -46,24 +47,24 @@ now, in whichever group, or those to one group.`,
 		if pending {
 			filter.Select = groupview.PendingApplications
 		}
-		return a.withEngine(ctx, func(engine *grouplog.Engine) error {
-			return a.writeApplications(ctx, engine, as, group, filter)
+		return a.withAnswers(ctx, &at, func(asked answers) error {
+			return a.writeApplications(ctx, asked, as, group, filter)
 		})
 	})
 	return c
 }
 
-func (a *app) writeApplications(ctx context.Context, engine *grouplog.Engine, as, group string, filter groupview.ApplicationFilter) error {
+func (a *app) writeApplications(ctx context.Context, asked answers, as, group string, filter groupview.ApplicationFilter) error {
 	unread := 0
-	applications := engine.GroupApplications(ctx, group, filter)
+	applications := asked.GroupApplications(ctx, group, filter)
 	if as != "" {
 		if group != "" {
-			if _, err := engine.Group(ctx, group); err != nil {
+			if _, err := asked.Group(ctx, group); err != nil {
 				return err
 			}
 		}
 		filter.GroupID = group
-		applications = mine(ctx, engine, as, filter, &unread)
+		applications = mine(ctx, asked, as, filter, &unread)
 	}
 	table := render.NewTable("application", "group", "from", "user", "state", "at", "by", "message")
 	err := writeList(a, applications, table, func(ap groupview.Application) {
@@ -83,11 +84,11 @@ func (a *app) writeApplications(ctx context.Context, engine *grouplog.Engine, as
 }
 
 // mine is the list of applications that a user may decide, page after page.
-func mine(ctx context.Context, engine *grouplog.Engine, as string, filter groupview.ApplicationFilter, unread *int) iter.Seq2[groupview.Application, error] {
+func mine(ctx context.Context, asked answers, as string, filter groupview.ApplicationFilter, unread *int) iter.Seq2[groupview.Application, error] {
 	filter.Limit = groupview.MaxLimit
 	return func(yield func(groupview.Application, error) bool) {
 		for {
-			page, err := engine.Applications(ctx, as, filter)
+			page, err := asked.Applications(ctx, as, filter)
 			if err != nil {
 				yield(groupview.Application{}, err)
 				return

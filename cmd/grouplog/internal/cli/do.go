@@ -62,11 +62,16 @@ func (a *app) oneCommand(command commands.Command) *cobra.Command {
 }
 
 func (a *app) addEnvelope(c *cobra.Command, e *envelope) {
+	a.addActor(c, e)
 	flags := c.Flags()
-	flags.StringVar(&e.as, "as", "", "the `USER` who acts (required)")
-	flags.BoolVar(&e.appAdmin, "app-admin", false, "act as the operator of the application")
 	flags.StringVar(&e.id, "id", "", "command `ID`: the same one again gives the first answer and records nothing")
 	flags.BoolVar(&e.dryRun, "dry-run", false, "say what would be recorded, and record nothing")
+}
+
+// addActor adds the flags that say who acts.
+func (a *app) addActor(c *cobra.Command, e *envelope) {
+	c.Flags().StringVar(&e.as, "as", "", "the `USER` who acts (required)")
+	c.Flags().BoolVar(&e.appAdmin, "app-admin", false, "act as the operator of the application")
 	must(c.MarkFlagRequired("as"))
 	must(c.RegisterFlagCompletionFunc("as", a.completeUsers))
 }

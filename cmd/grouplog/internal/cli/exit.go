@@ -15,6 +15,7 @@ import (
 	"github.com/grouplog/grouplog/projections"
 	"github.com/grouplog/grouplog/projections/consumers"
 	"github.com/grouplog/grouplog/projections/groupview"
+	"github.com/grouplog/grouplog/projections/past"
 )
 
 // The exit codes. exitCodesText tells users of them.
@@ -69,7 +70,7 @@ func (a *app) exitCode(err error) int {
 		return told.code
 	case is(context.Canceled):
 		return exitInterrupted
-	case !a.started, errors.As(err, &wrong), is(commands.ErrMisuse, commands.ErrMalformed):
+	case !a.started, errors.As(err, &wrong), is(commands.ErrMisuse, commands.ErrMalformed, past.ErrAhead):
 		return exitUsage
 	case errors.As(err, &refusal):
 		return exitRefused
@@ -144,6 +145,7 @@ var advice = []struct {
 	{consumers.ErrNotHeld, `"grouplog listener parked NAME --all" lists the groups that are held`},
 	{consumers.ErrNotConsumers, "that file would hold the progress of listeners; move it out of the way"},
 	{consumers.ErrOtherLog, "the listeners' file (….consumers.db) stands beside a log that is not theirs: put the right ones together"},
+	{past.ErrAhead, `"grouplog log tail" shows how far the log has come`},
 	{errUnknownUser, `"grouplog log ls" shows who there is`},
 }
 

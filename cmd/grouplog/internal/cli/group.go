@@ -11,7 +11,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/grouplog/grouplog"
 	"github.com/grouplog/grouplog/cmd/grouplog/internal/render"
 	"github.com/grouplog/grouplog/domain"
 	"github.com/grouplog/grouplog/projections/groupview"
@@ -27,35 +26,37 @@ func (a *app) groupListCommand() *cobra.Command {
 	var (
 		groupType string
 		filter    groupview.GroupFilter
+		at        moment
 	)
 	c := &cobra.Command{
 		Use:     "ls",
 		Aliases: []string{"list"},
 		Short:   "List groups by their IDs",
-		Example: "  grouplog group ls --type Public\n  grouplog group ls --all --json",
+		Example: "  grouplog group ls --type Public\n  grouplog group ls --all --json\n  grouplog group ls --at 2020-06-30",
 		Args:    exactly(),
 	}
 	c.Flags().StringVar(&groupType, "type", "", "only groups of this `TYPE`")
 	c.Flags().StringVar(&filter.Prefix, "prefix", "", "only groups whose ID begins with this `TEXT`")
 	c.Flags().BoolVar(&filter.IncludeDismissed, "all", false, "also those that were dismissed")
+	addAt(c, &at)
 	must(c.RegisterFlagCompletionFunc("type", completeTypes))
 	c.RunE = a.run(func(ctx context.Context, _ []string) error {
 		filter.Type = domain.GroupType(groupType)
-		return a.withEngine(ctx, func(engine *grouplog.Engine) error {
-			return writeGroups(ctx, a, engine, filter)
+		return a.withAnswers(ctx, &at, func(asked answers) error {
+			return writeGroups(ctx, a, asked, filter)
 		})
 	})
 	return c
 }
 
-func writeGroups(ctx context.Context, a *app, engine *grouplog.Engine, filter groupview.GroupFilter) error {
+func writeGroups(ctx context.Context, a *app, asked answers, filter groupview.GroupFilter) error {
 	columns := []string{"group", "type", "owner", "#members", "join", "created"}
 	if filter.IncludeDismissed {
 		columns = append(columns, "ended")
 	}
 	columns = append(columns, "name") // at the end: a narrow terminal cuts it first
 	table := render.NewTable(columns...)
-	return writeList(a, engine.Groups(ctx, filter), table, func(g groupview.Group) {
+	return writeList(a, asked.Groups(ctx, filter), table, func(g groupview.Group) {
 		row := []any{g.GroupID, string(g.GroupType), g.Owner, render.Number(g.MemberCount), g.JoinOption.String(), render.Time(g.CreatedAt)}
 		if filter.IncludeDismissed {
 			row = append(row, render.Time(g.EndedAt))
@@ -65,25 +66,28 @@ func writeGroups(ctx context.Context, a *app, engine *grouplog.Engine, filter gr
 }
 
 func (a *app) groupShowCommand() *cobra.Command {
-	return &cobra.Command{
+	var at moment
+	c := &cobra.Command{
 		Use:               "show GROUP",
 		Short:             "Show everything about a group but its members",
-		Example:           "  grouplog group show chess",
+		Example:           "  grouplog group show chess\n  grouplog group show chess --at position:12345",
 		Args:              exactly("GROUP"),
 		ValidArgsFunction: a.completeGroups,
-		RunE: a.run(func(ctx context.Context, args []string) error {
-			return a.withEngine(ctx, func(engine *grouplog.Engine) error {
-				group, err := engine.Group(ctx, args[0])
-				if err != nil {
-					return err
-				}
-				if a.json {
-					return a.writeJSON(group)
-				}
-				return writeGroup(a.out, &group)
-			})
-		}),
 	}
+	addAt(c, &at)
+	c.RunE = a.run(func(ctx context.Context, args []string) error {
+		return a.withAnswers(ctx, &at, func(asked answers) error {
+			group, err := asked.Group(ctx, args[0])
+			if err != nil {
+				return err
+			}
+			if a.json {
+				return a.writeJSON(group)
+			}
+			return writeGroup(a.out, &group)
+		})
+	})
+	return c
 }
 
 // writeGroup writes what a group has, and leaves out what it does not.

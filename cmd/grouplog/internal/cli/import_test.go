@@ -17,6 +17,10 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
+
+	"github.com/grouplog/grouplog"
+	"github.com/grouplog/grouplog/projections/groupview"
+	"github.com/grouplog/grouplog/projections/past"
 )
 
 // runMain runs the program in this process, and returns what it wrote.
@@ -60,7 +64,8 @@ func data(t *testing.T) (history, truth string) {
 }
 
 // The history of the groups of a real organisation: 14 066 commands, no refusal, and in
-// the end exactly the members and roles that are known from elsewhere.
+// the end, as at the end of every year, exactly the members and roles that are known from
+// elsewhere.
 func TestRealHistory(t *testing.T) {
 	history, truthFile := data(t)
 	db := filepath.Join(t.TempDir(), "groups.db")
@@ -80,7 +85,8 @@ func TestRealHistory(t *testing.T) {
 	require.True(t, want == got, "the log of the interrupted import differs")
 }
 
-// requireTruth compares all memberships and roles with those that are known.
+// requireTruth compares all memberships and roles, now and as of every time for which
+// they are known from elsewhere.
 func requireTruth(t *testing.T, truthFile, db string) {
 	t.Helper()
 	file, err := os.Open(truthFile)
@@ -90,14 +96,39 @@ func requireTruth(t *testing.T, truthFile, db string) {
 	require.NoError(t, err)
 	var truth struct {
 		Groups, Memberships int
-		At                  map[string]map[string]map[string]string
+		At                  map[string]rolesByGroup // "end", or a time
 	}
 	require.NoError(t, json.NewDecoder(zipped).Decode(&truth))
-	want := truth.At["end"]
-	require.Len(t, want, truth.Groups)
-
-	got := map[string]map[string]string{}
+	require.Len(t, truth.At["end"], truth.Groups)
+	require.Greater(t, len(truth.At), 3)
+	now := rolesByCommand(t, db)
+	require.Equal(t, truth.At["end"], now)
 	memberships := 0
+	for _, roles := range now {
+		memberships += len(roles)
+	}
+	require.Equal(t, truth.Memberships, memberships)
+
+	engine, err := grouplog.Open(t.Context(), db, &grouplog.Options{MustExist: true})
+	require.NoError(t, err)
+	defer engine.Close()
+	for at, want := range truth.At {
+		if at == "end" {
+			continue
+		}
+		when, err := past.Parse(at)
+		require.NoError(t, err)
+		require.Equal(t, want, rolesAsOf(t, engine, when), "as of %s", at)
+	}
+}
+
+// rolesByGroup are the roles of members, by group and user.
+type rolesByGroup map[string]map[string]string
+
+// rolesByCommand asks the program for all groups and members.
+func rolesByCommand(t *testing.T, db string) rolesByGroup {
+	t.Helper()
+	got := rolesByGroup{}
 	groups, _ := runMain(t, exitDone, "group", "ls", "--json", "--db", db)
 	for line := range strings.Lines(groups) {
 		var group struct{ GroupID string }
@@ -108,11 +139,26 @@ func requireTruth(t *testing.T, truthFile, db string) {
 			var member struct{ UserID, Role string }
 			require.NoError(t, json.Unmarshal([]byte(line), &member))
 			got[group.GroupID][member.UserID] = member.Role
-			memberships++
 		}
 	}
-	require.Equal(t, truth.Memberships, memberships)
-	require.Equal(t, want, got)
+	return got
+}
+
+// rolesAsOf asks an engine for all groups and members that there were.
+func rolesAsOf(t *testing.T, engine *grouplog.Engine, when grouplog.Moment) rolesByGroup {
+	t.Helper()
+	asOf, err := engine.AsOf(t.Context(), when)
+	require.NoError(t, err)
+	got := rolesByGroup{}
+	for group, err := range asOf.Groups(t.Context(), groupview.GroupFilter{}) {
+		require.NoError(t, err)
+		got[group.GroupID] = map[string]string{}
+		for member, err := range asOf.Members(t.Context(), group.GroupID, groupview.MemberFilter{}) {
+			require.NoError(t, err)
+			got[group.GroupID][member.UserID] = member.Role.String()
+		}
+	}
+	return got
 }
 
 // importThroughKills imports a file with a program that is killed (SIGKILL) again and

@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"fmt"
+	"iter"
 	"slices"
 
 	"github.com/spf13/cobra"
@@ -16,35 +17,51 @@ import (
 )
 
 func (a *app) joinedCommand() *cobra.Command {
-	return &cobra.Command{
+	var at moment
+	c := &cobra.Command{
 		Use:               "joined USER",
 		Short:             "List the groups that a user is in",
-		Example:           "  grouplog joined bob",
+		Example:           "  grouplog joined bob\n  grouplog joined bob --at 2020-06-30",
 		Args:              exactly("USER"),
 		ValidArgsFunction: a.completeUsers,
-		RunE: a.run(func(ctx context.Context, args []string) error {
-			user := args[0]
-			table := render.NewTable("group", "type", "role", "joined", "#members", "name")
-			return a.withEngine(ctx, func(engine *grouplog.Engine) error {
-				listed := false
-				groups := func(yield func(groupview.JoinedGroup, error) bool) {
-					for group, err := range engine.JoinedGroups(ctx, user) {
-						listed = true
-						if !yield(group, err) {
-							return
-						}
-					}
-					if !listed {
-						if err := known(ctx, engine.Log(), user); err != nil {
-							yield(groupview.JoinedGroup{}, err)
-						}
-					}
+	}
+	addAt(c, &at)
+	c.RunE = a.run(func(ctx context.Context, args []string) error {
+		user := args[0]
+		table := render.NewTable("group", "type", "role", "joined", "#members", "name")
+		return a.withEngine(ctx, func(engine *grouplog.Engine) error {
+			asked := answers(engine)
+			if at.given {
+				asOf, err := engine.AsOf(ctx, at.Moment)
+				if err != nil {
+					return err
 				}
-				return writeList(a, groups, table, func(g groupview.JoinedGroup) {
-					table.Row(g.GroupID, string(g.GroupType), g.Role.String(), render.Time(g.JoinedAt), render.Number(g.MemberCount), g.Name)
-				}, user+" is in no group that is listed")
-			})
-		}),
+				asked = asOf
+			}
+			return writeList(a, joinedOf(ctx, engine, asked, user), table, func(g groupview.JoinedGroup) {
+				table.Row(g.GroupID, string(g.GroupType), g.Role.String(), render.Time(g.JoinedAt), render.Number(g.MemberCount), g.Name)
+			}, user+" is in no group that is listed")
+		})
+	})
+	return c
+}
+
+// joinedOf yields the groups that a user is in, or an error where no event names them.
+func joinedOf(ctx context.Context, engine *grouplog.Engine, asked answers, user string) iter.Seq2[groupview.JoinedGroup, error] {
+	return func(yield func(groupview.JoinedGroup, error) bool) {
+		listed := false
+		for group, err := range asked.JoinedGroups(ctx, user) {
+			listed = true
+			if !yield(group, err) {
+				return
+			}
+		}
+		if listed {
+			return
+		}
+		if err := known(ctx, engine.Log(), user); err != nil {
+			yield(groupview.JoinedGroup{}, err)
+		}
 	}
 }
 

@@ -5,7 +5,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/grouplog/grouplog"
 	"github.com/grouplog/grouplog/cmd/grouplog/internal/render"
 	"github.com/grouplog/grouplog/domain"
 	"github.com/grouplog/grouplog/projections/groupview"
@@ -18,25 +17,29 @@ func (a *app) memberCommand() *cobra.Command {
 }
 
 func (a *app) memberListCommand() *cobra.Command {
-	var role string
+	var (
+		role string
+		at   moment
+	)
 	c := &cobra.Command{
 		Use:               "ls GROUP",
 		Aliases:           []string{"list"},
 		Short:             "List the members of a group in the order of joining",
-		Example:           "  grouplog member ls chess\n  grouplog member ls chess --role admin --json",
+		Example:           "  grouplog member ls chess\n  grouplog member ls chess --role admin --json\n  grouplog member ls chess --at 2018-12-31T23:59:59Z",
 		Args:              exactly("GROUP"),
 		ValidArgsFunction: a.completeGroups,
 	}
 	c.Flags().StringVar(&role, "role", "", "only those with this `ROLE`: owner, admin or member")
 	must(c.RegisterFlagCompletionFunc("role", cobra.FixedCompletions([]string{"owner", "admin", "member"}, cobra.ShellCompDirectiveNoFileComp)))
+	addAt(c, &at)
 	c.RunE = a.run(func(ctx context.Context, args []string) error {
 		var filter groupview.MemberFilter
 		if err := filter.Role.UnmarshalText([]byte(role)); err != nil {
 			return usage(err)
 		}
 		table := render.NewTable("user", "role", "joined", "name card", "muted until")
-		return a.withEngine(ctx, func(engine *grouplog.Engine) error {
-			return writeList(a, engine.Members(ctx, args[0], filter), table, func(m groupview.Member) {
+		return a.withAnswers(ctx, &at, func(asked answers) error {
+			return writeList(a, asked.Members(ctx, args[0], filter), table, func(m groupview.Member) {
 				table.Row(m.UserID, m.Role.String(), render.Time(m.JoinedAt), m.NameCard, render.Time(m.MutedUntil))
 			}, nobody(filter.Role, args[0]))
 		})

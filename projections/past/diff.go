@@ -1,0 +1,268 @@
+package past
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/grouplog/grouplog/domain"
+	"github.com/grouplog/grouplog/projections/groupview"
+)
+
+// What has changed, in Change.Kind.
+const (
+	Began   = "group.began"         // To is its name
+	Ended   = "group.ended"         // To is why
+	Edited  = "group.edited"        // Field, From, To
+	Joined  = "member.joined"       // To is the role
+	Left    = "member.left"         // From is the role
+	Ranked  = "member.role"         // From, To: roles
+	Informs = "member.edited"       // Field, From, To
+	Opened  = "application.opened"  // Field is its ID, To the message
+	Decided = "application.decided" // Field is its ID, To what has become of it, By who decided
+)
+
+// Change is one difference between two moments.
+type Change struct {
+	Kind    string `json:"change"`
+	GroupID string `json:"groupID"`
+	UserID  string `json:"userID,omitempty"` // of a membership; whom an application is about
+	Field   string `json:"field,omitempty"`  // what was edited, or the application's ID
+	From    string `json:"from,omitempty"`   // as it was; empty: nothing
+	To      string `json:"to,omitempty"`     // as it came to be; empty: nothing
+	By      string `json:"by,omitempty"`     // who decided an application
+}
+
+// String is the change in plain English, on one line.
+func (c Change) String() string {
+	switch c.Kind {
+	case Began:
+		return fmt.Sprintf("%s began, as %q", c.GroupID, c.To)
+	case Ended:
+		return fmt.Sprintf("%s ended: %s", c.GroupID, c.To)
+	case Edited:
+		return fmt.Sprintf("%s: %s %s → %s", c.GroupID, c.Field, shown(c.From), shown(c.To))
+	case Joined:
+		return fmt.Sprintf("%s joined %s, as %s", c.UserID, c.GroupID, c.To)
+	case Left:
+		return fmt.Sprintf("%s left %s, having been %s", c.UserID, c.GroupID, c.From)
+	case Ranked:
+		return fmt.Sprintf("%s in %s: %s → %s", c.UserID, c.GroupID, c.From, c.To)
+	case Informs:
+		return fmt.Sprintf("%s in %s: %s %s → %s", c.UserID, c.GroupID, c.Field, shown(c.From), shown(c.To))
+	case Opened:
+		return fmt.Sprintf("application %s about %s was made: %q", c.Field, c.UserID, c.To)
+	default:
+		text := fmt.Sprintf("application %s about %s: %s", c.Field, c.UserID, c.To)
+		if c.By != "" {
+			text += " by " + c.By
+		}
+		return text
+	}
+}
+
+func shown(value string) string {
+	if value == "" {
+		return "nothing"
+	}
+	return fmt.Sprintf("%q", value)
+}
+
+// Ordered refuses two moments of which it is plain that the first is the later one.
+func Ordered(from, to Moment) error {
+	later := from.kind == present && to.kind != present
+	switch {
+	case from.kind == byPosition && to.kind == byPosition:
+		later = from.position > to.position
+	case from.kind >= byTime && to.kind >= byTime:
+		later = from.time.After(to.time)
+	}
+	if later {
+		return fmt.Errorf("from %s to %s is %w that follow one another: swap them", from, to, errNotOrdered)
+	}
+	return nil
+}
+
+var errNotOrdered = fmt.Errorf("%w: not two", ErrMoment)
+
+// DiffGroup is what has changed in a group from one moment to another: first the group
+// itself, then members by user ID, then applications in the order of submission. What
+// changed and changed back is no difference; who left and came back is. The error of an
+// ID that no group had at either is a groupview.ErrNotFound.
+func DiffGroup(ctx context.Context, from, to *Past, groupID string) ([]Change, error) {
+	before, err := from.history(ctx, groupID)
+	if err != nil {
+		return nil, err
+	}
+	after, err := to.existing(ctx, groupID)
+	if err != nil {
+		return nil, err
+	}
+	d := diff{groupID: groupID}
+	d.group(before, after)
+	d.members(before, after)
+	d.applications(before, after)
+	return d.changes, nil
+}
+
+// DiffUser is what has changed for a user from one moment to another: which groups they
+// joined and left, and what they were there, group by group in the order in which the
+// groups began. A user whom no event names has no changes.
+func DiffUser(ctx context.Context, from, to *Past, userID string) ([]Change, error) {
+	ids, err := to.Rows.EverIn(ctx, userID, max(from.bound.position, to.bound.position))
+	if err != nil {
+		return nil, err
+	}
+	var d diff
+	for _, id := range ids {
+		before, err := from.history(ctx, id)
+		if err != nil {
+			return nil, err
+		}
+		after, err := to.history(ctx, id)
+		if err != nil {
+			return nil, err
+		}
+		d.groupID = id
+		d.member(userID, before, after)
+	}
+	return d.changes, nil
+}
+
+// diff collects changes.
+type diff struct {
+	groupID string
+	changes []Change
+}
+
+func (d *diff) add(c Change) {
+	c.GroupID = d.groupID
+	d.changes = append(d.changes, c)
+}
+
+// edits adds a change for each field that differs.
+func (d *diff) edits(kind, userID string, from, to map[string]string) {
+	names := maps.Clone(from)
+	maps.Copy(names, to)
+	for _, name := range slices.Sorted(maps.Keys(names)) {
+		if from[name] != to[name] {
+			d.add(Change{Kind: kind, UserID: userID, Field: name, From: from[name], To: to[name]})
+		}
+	}
+}
+
+func (d *diff) group(before, after *history) {
+	old, now := before.view(), after.view()
+	same := old.Incarnation == now.Incarnation
+	if before.exists() && old.EndedAt.IsZero() && (!same || !now.EndedAt.IsZero()) {
+		cause := now.Cause
+		if i := slices.IndexFunc(after.earlier, func(g groupview.Group) bool { return g.Incarnation == old.Incarnation }); i >= 0 {
+			cause = after.earlier[i].Cause
+		}
+		d.add(Change{Kind: Ended, To: cause})
+	}
+	if same {
+		d.edits(Edited, "", groupFields(&old), groupFields(&now))
+		return
+	}
+	d.add(Change{Kind: Began, To: now.Name})
+	if !now.EndedAt.IsZero() {
+		d.add(Change{Kind: Ended, To: now.Cause})
+	}
+}
+
+// groupFields is what can be edited of a group, by name in the wire form.
+func groupFields(g *groupview.Group) map[string]string {
+	all := map[string]string{
+		"name": g.Name, "introduction": g.Introduction, "notification": g.Notification, "faceURL": g.FaceURL,
+		"joinOption": g.JoinOption.String(), "inviteOption": g.InviteOption.String(),
+	}
+	if g.AllMuted {
+		all["allMuted"] = "true"
+	}
+	if g.Status != domain.Live.String() {
+		return all // attributes and topics ended with the group: nobody edited them
+	}
+	for key, value := range g.Custom {
+		all["custom."+key] = value
+	}
+	for key, value := range g.Attributes {
+		all["attributes."+key] = value
+	}
+	for _, topic := range g.Topics {
+		all["topics."+topic.ID] = strings.TrimSpace(strings.Join([]string{topic.Name, topic.Introduction, topic.Notification, topic.FaceURL}, " "))
+	}
+	return all
+}
+
+func (d *diff) members(before, after *history) {
+	users := map[string]bool{}
+	for _, h := range []*history{before, after} {
+		for m := range h.group.Memberships() {
+			users[m.UserID] = true
+		}
+	}
+	for _, userID := range slices.Sorted(maps.Keys(users)) {
+		d.member(userID, before, after)
+	}
+}
+
+// member adds what has become of a user in a group.
+func (d *diff) member(userID string, before, after *history) {
+	old, was := before.group.Membership(userID)
+	now, is := after.group.Membership(userID)
+	same := before.group.Incarnation() == after.group.Incarnation() && old.Order == now.Order
+	if was && !(is && same) {
+		d.add(Change{Kind: Left, UserID: userID, From: old.Role.String()})
+	}
+	if is && !(was && same) {
+		d.add(Change{Kind: Joined, UserID: userID, To: now.Role.String()})
+	}
+	if !was || !is || !same {
+		return
+	}
+	if old.Role != now.Role {
+		d.add(Change{Kind: Ranked, UserID: userID, From: old.Role.String(), To: now.Role.String()})
+	}
+	d.edits(Informs, userID, memberFields(&old), memberFields(&now))
+}
+
+// memberFields is what can be edited of a membership, by name in the wire form.
+func memberFields(m *domain.Membership) map[string]string {
+	all := map[string]string{"nameCard": m.NameCard}
+	if !m.MutedUntil.IsZero() {
+		all["mutedUntil"] = m.MutedUntil.UTC().Format(time.RFC3339)
+	}
+	for key, value := range m.Custom {
+		all["custom."+key] = value
+	}
+	return all
+}
+
+func (d *diff) applications(before, after *history) {
+	known := map[string]groupview.ApplicationState{}
+	for _, a := range before.everyApplication() {
+		known[a.ApplicationID] = a.State
+	}
+	for _, a := range after.everyApplication() {
+		state, was := known[a.ApplicationID]
+		if !was {
+			d.add(Change{Kind: Opened, UserID: a.UserID, Field: a.ApplicationID, To: a.Message})
+		}
+		if state == groupview.Pending && a.State != groupview.Pending {
+			d.add(Change{Kind: Decided, UserID: a.UserID, Field: a.ApplicationID, To: a.State.String(), By: a.HandledBy})
+		}
+	}
+}
+
+// everyApplication are the applications to all incarnations, in the order of submission.
+func (h *history) everyApplication() []groupview.Application {
+	all := slices.Clone(h.closed)
+	for _, a := range h.applications {
+		all = append(all, *a)
+	}
+	return all
+}
