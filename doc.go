@@ -44,6 +44,11 @@
 //     at least once.
 //   - Read models are derived: their file can be deleted, and comes back.
 //
+// # The past
+//
+// [Engine.AsOf] answers the same questions as of any position of the log or any time,
+// and says why something was so and whether a command would have been allowed.
+//
 // # Concurrency and failure
 //
 // An Engine may be used from any number of goroutines, and several processes may

@@ -71,7 +71,8 @@ func shown(value string) string {
 	return fmt.Sprintf("%q", value)
 }
 
-// Ordered refuses two moments of which it is plain that the first is the later one.
+// Ordered refuses two moments, by an ErrOrder, of which it is plain that the first is
+// the later one.
 func Ordered(from, to Moment) error {
 	later := from.kind == present && to.kind != present
 	switch {
@@ -81,12 +82,10 @@ func Ordered(from, to Moment) error {
 		later = from.time.After(to.time)
 	}
 	if later {
-		return fmt.Errorf("from %s to %s is %w that follow one another: swap them", from, to, errNotOrdered)
+		return fmt.Errorf("from %s to %s: %w: swap them", from, to, ErrOrder)
 	}
 	return nil
 }
-
-var errNotOrdered = fmt.Errorf("%w: not two", ErrMoment)
 
 // DiffGroup is what has changed in a group from one moment to another: first the group
 // itself, then members by user ID, then applications in the order of submission. What

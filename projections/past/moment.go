@@ -16,6 +16,8 @@ var (
 	ErrAhead = errors.New("the moment is still to come")
 	// ErrMoment: the text names no moment.
 	ErrMoment = errors.New("not a moment")
+	// ErrOrder: of two moments, the first is the later one.
+	ErrOrder = errors.New("the first is the later one")
 )
 
 // Moment is a place in the history. The zero value is the present.

@@ -50,9 +50,6 @@ func (a *app) diffOf(use, short string, complete cobra.CompletionFunc,
 	c.RunE = a.run(func(ctx context.Context, args []string) error {
 		return a.withEngine(ctx, func(engine *grouplog.Engine) error {
 			changes, err := diff(ctx, engine, args[0], from.Moment, to.Moment)
-			if errors.Is(err, past.ErrMoment) {
-				return usage(err)
-			}
 			if err != nil {
 				return err
 			}

@@ -70,7 +70,7 @@ func (a *app) exitCode(err error) int {
 		return told.code
 	case is(context.Canceled):
 		return exitInterrupted
-	case !a.started, errors.As(err, &wrong), is(commands.ErrMisuse, commands.ErrMalformed, past.ErrAhead):
+	case !a.started, errors.As(err, &wrong), is(commands.ErrMisuse, commands.ErrMalformed, past.ErrAhead, past.ErrOrder):
 		return exitUsage
 	case errors.As(err, &refusal):
 		return exitRefused
