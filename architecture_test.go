@@ -27,7 +27,7 @@ var allowed = map[string][]string{
 	"eventstore/eventstoretest/powercut": {},
 	"projections":                        {"domain", "eventstore"},
 	"projections/groupview":              {"projections", "domain", "eventstore"},
-	"projections/projectiontest":         {"projections", "domain", "domain/domaintest", "eventstore", "eventstore/memory"},
+	"projections/projectiontest":         {"projections", "domain/domaintest", "eventstore", "eventstore/memory"},
 	"projections/audit":                  {"projections", "domain", "eventstore"},
 	"projections/consumers":              {"eventstore"},
 	"projections/notify":                 {"projections", "projections/consumers", "domain", "eventstore"},

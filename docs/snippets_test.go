@@ -67,6 +67,7 @@ import (
 	"github.com/grouplog/grouplog/projections/groupview"
 	"github.com/grouplog/grouplog/projections/notify"
 	"github.com/grouplog/grouplog/projections/notify/pubsub"
+	"github.com/grouplog/grouplog/projections/projectiontest"
 )
 
 var (
@@ -93,6 +94,7 @@ var (
 	_ consumers.Progress
 	_ message.Message
 	_ pubsub.Source
+	_ = projectiontest.Run
 )
 
 func main() {}
