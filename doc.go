@@ -64,6 +64,7 @@
 // # The files
 //
 // groups.db is the log: the only thing that cannot be replaced. groups.views.db holds
-// the read models, and comes back from the log. groups.consumers.db holds how far durable
+// the read models, and comes back from the log, and so do the files of projections of
+// your own ([Options.Projections]), groups.own.NAME.db. groups.consumers.db holds how far durable
 // listeners have come: without it they begin anew.
 package grouplog

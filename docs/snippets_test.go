@@ -68,6 +68,7 @@ import (
 	"github.com/grouplog/grouplog/projections/notify"
 	"github.com/grouplog/grouplog/projections/notify/pubsub"
 	"github.com/grouplog/grouplog/projections/past"
+	"github.com/grouplog/grouplog/projections/projectiontest"
 )
 
 var (
@@ -95,6 +96,7 @@ var (
 	_ message.Message
 	_ pubsub.Source
 	_ past.Moment
+	_ = projectiontest.Run
 )
 
 func main() {}

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"reflect"
 	"strings"
+
+	"github.com/grouplog/grouplog/domain/internal/upcast"
 )
 
 // events is the registry: every event there is. An event that is not in it cannot
@@ -20,9 +22,6 @@ var events = []Event{
 	NotificationSent{},
 }
 
-// schemas holds the version of an event's JSON where it is not the first.
-var schemas = map[string]int{}
-
 var eventTypes = func() map[string]reflect.Type {
 	types := make(map[string]reflect.Type, len(events))
 	for _, e := range events {
@@ -36,7 +35,7 @@ func Events() []Event { return append([]Event(nil), events...) }
 
 // SchemaOf is the version of an event's JSON, from 1.
 func SchemaOf(eventName string) int {
-	if version, ok := schemas[eventName]; ok {
+	if version, ok := upcast.Schemas[eventName]; ok {
 		return version
 	}
 	return 1
@@ -46,6 +45,9 @@ func SchemaOf(eventName string) int {
 // the JSON.
 func Encode(e Event) (name string, schema int, data []byte, err error) {
 	name = e.EventName()
+	if _, ok := e.(Several); ok {
+		return "", 0, nil, fmt.Errorf("encode %s: it is several events: store each", name)
+	}
 	data, err = json.Marshal(e)
 	if err != nil {
 		return "", 0, nil, fmt.Errorf("encode %s: %w", name, err)
@@ -53,16 +55,14 @@ func Encode(e Event) (name string, schema int, data []byte, err error) {
 	return name, SchemaOf(name), data, nil
 }
 
-// Decode reads an event from its form on disk. An unknown name or a newer schema
+// Decode reads an event from its form on disk. One of an older name or schema is read as
+// what it is today, which is a Several if the event was split. An unknown name or a newer schema
 // is an error, never a guess: the event was written by a newer version. Fields
 // that are unknown are ignored, for the same schema may gain some.
 func Decode(name string, schema int, data []byte) (Event, error) {
 	typ, ok := eventTypes[name]
-	if !ok {
-		return nil, fmt.Errorf("event %q is unknown to this version", name)
-	}
-	if newest := SchemaOf(name); schema < 1 || schema > newest {
-		return nil, fmt.Errorf("event %q has schema %d, and this version knows 1 to %d", name, schema, newest)
+	if newest := SchemaOf(name); !ok || schema != newest {
+		return decodeOld(name, schema, data)
 	}
 	if with := readers[name]; with != nil {
 		if e, ok := read(with, data); ok {
@@ -70,6 +70,31 @@ func Decode(name string, schema int, data []byte) (Event, error) {
 		}
 	}
 	return decode(name, typ, data)
+}
+
+// decodeOld reads an event of a form that is not written any more.
+func decodeOld(name string, schema int, data []byte) (Event, error) {
+	form := upcast.Form{Name: name, Schema: schema}
+	if _, ok := upcast.Old[form]; !ok {
+		if _, known := eventTypes[name]; known {
+			return nil, fmt.Errorf("event %q has schema %d, and this version knows 1 to %d", name, schema, SchemaOf(name))
+		}
+		return nil, fmt.Errorf("event %q, schema %d, is unknown to this version", name, schema)
+	}
+	stored, err := upcast.Old.Upcast(form, data)
+	if err != nil {
+		return nil, fmt.Errorf("event %q, schema %d: %w", name, schema, err)
+	}
+	facts := make([]Event, len(stored))
+	for i, s := range stored {
+		if facts[i], err = decode(s.Name, eventTypes[s.Name], s.Data); err != nil {
+			return nil, fmt.Errorf("event %q, schema %d, read as %w", name, schema, err)
+		}
+	}
+	if len(facts) == 1 {
+		return facts[0], nil
+	}
+	return Several{Stored: name, Facts: facts}, nil
 }
 
 // decode reads any JSON of an event.

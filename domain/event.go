@@ -30,7 +30,7 @@ func (g *Group) Apply(e Event, m Meta) {
 
 func begins(e Event) bool {
 	switch e.(type) {
-	case GroupCreated, GroupImported:
+	case GroupCreated, GroupImported, Several: // each of whose facts is asked again
 		return true
 	default:
 		return false

@@ -20,6 +20,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/grouplog/grouplog/domain"
+	"github.com/grouplog/grouplog/domain/internal/upcast"
 )
 
 var update = flag.Bool("update", false, "write golden files that are missing; those that are there stay")
@@ -107,6 +108,9 @@ func TestGoldenEventsAreReadForEver(t *testing.T) {
 	read := map[string]bool{}
 	for _, path := range paths {
 		var schema int
+		if strings.HasSuffix(path, readAs) {
+			continue
+		}
 		name, version, found := strings.Cut(strings.TrimSuffix(filepath.Base(path), ".json"), ".v")
 		require.True(t, found, path)
 		_, err := fmt.Sscanf(version, "%d", &schema)
@@ -126,12 +130,14 @@ func TestGoldenEventsAreReadForEver(t *testing.T) {
 		}
 		read[fmt.Sprintf("%s.v%d", name, schema)] = true
 	}
+	for form := range upcast.Old {
+		assert.True(t, read[form.String()], "the golden file of %s is missing", form)
+	}
 	for _, e := range domain.Events() {
 		for schema := 1; schema <= domain.SchemaOf(e.EventName()); schema++ {
 			assert.True(t, read[fmt.Sprintf("%s.v%d", e.EventName(), schema)], "the golden file of %s, schema %d, is missing", e.EventName(), schema)
 		}
 	}
-	assert.Len(t, paths, len(read))
 }
 
 func TestDecodeDoesNotGuess(t *testing.T) {
@@ -175,7 +181,8 @@ func TestRegistryIsWhole(t *testing.T) {
 		file, err := parser.ParseFile(token.NewFileSet(), name, nil, 0)
 		require.NoError(t, err)
 		for _, d := range file.Decls {
-			if f, ok := d.(*ast.FuncDecl); ok && f.Recv != nil && f.Name.Name == "EventName" {
+			f, ok := d.(*ast.FuncDecl)
+			if ok && f.Recv != nil && f.Name.Name == "EventName" && f.Recv.List[0].Type.(*ast.Ident).Name != "Several" { // which is never stored
 				types = append(types, f.Recv.List[0].Type.(*ast.Ident).Name)
 			}
 		}

@@ -111,6 +111,12 @@ func (g *Group) Known() int { return len(g.members) + len(g.bans) + len(g.applic
 // or changes. A sparse group must know them before the event is applied.
 func Concerned(e Event) []string {
 	switch e := e.(type) {
+	case Several:
+		var all []string
+		for _, fact := range e.Facts {
+			all = append(all, Concerned(fact)...)
+		}
+		return all
 	case MemberJoined:
 		return []string{e.UserID}
 	case MembersInvited:

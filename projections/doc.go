@@ -13,6 +13,9 @@
 // the log; its writes survive the process but not always the machine's power, after
 // which the projections resume from an older checkpoint.
 //
+// A projection that fails stops the runner, which tries again all the while; or its rows
+// are parked, where [Options.Park] says so. Package projectiontest checks any projection.
+//
 // # Freshness
 //
 // A runner follows the log: it is told of appends through this process's store and

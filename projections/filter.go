@@ -39,7 +39,17 @@ func (f *Filter) Wants(r *eventstore.Record) bool {
 		}
 	}
 	return (len(f.Actors) == 0 || slices.Contains(f.Actors, r.Actor)) &&
-		(len(f.Types) == 0 || slices.ContainsFunc(f.Types, func(pattern string) bool { return matches(pattern, r.Type) }))
+		(len(f.Types) == 0 || readAs(r, func(name string) bool {
+			return slices.ContainsFunc(f.Types, func(pattern string) bool { return matches(pattern, name) })
+		}))
+}
+
+// readAs asks for the name of what a record says: today's, whatever it was written as.
+func readAs(r *eventstore.Record, wanted func(name string) bool) bool {
+	if names := domain.ReadAs(r.Type, r.Schema); names != nil {
+		return slices.ContainsFunc(names, wanted)
+	}
+	return wanted(r.Type)
 }
 
 // matches compares the name of an event with a pattern: a name, or "x.*".

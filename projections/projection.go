@@ -69,9 +69,27 @@ type Filler interface {
 }
 
 // Event is a record of the log with what it says.
+//
+// A record says one thing, unless its event was split after it was written: then its Fact
+// is a domain.Several. Projections are given an Event for each of its facts instead, which
+// have all else in common.
 type Event struct {
 	eventstore.Record
 	Fact domain.Event // nil for a Message, which says nothing of groups
+	Part int          // which of several facts of the record this is, from 0
+}
+
+// Parts yields an event for each fact.
+func (e Event) Parts() iter.Seq[Event] {
+	return func(yield func(Event) bool) {
+		for i, fact := range domain.Facts(e.Fact) {
+			part := e
+			part.Fact, part.Part = fact, i
+			if !yield(part) {
+				return
+			}
+		}
+	}
 }
 
 // Meta is who recorded the event and when, as domain.Group.Apply wants it.

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"slices"
 
+	"github.com/grouplog/grouplog/domain"
 	"github.com/grouplog/grouplog/eventstore"
 )
 
@@ -37,7 +38,7 @@ func (s *selection) name(name string) bool {
 }
 
 // record reports whether what a record says is wanted.
-func (s *selection) record(r *eventstore.Record) bool { return s == nil || s.name(r.Type) }
+func (s *selection) record(r *eventstore.Record) bool { return s == nil || readAs(r, s.name) }
 
 // event is record for an event that has been decoded if anybody wants it.
 func (s *selection) event(e *Event) bool {
@@ -51,18 +52,37 @@ func (s *selection) event(e *Event) bool {
 	return message && s.name(e.Type)
 }
 
-// given are the events of a page that a projection is given.
+// given are the events of a page that a projection is given: those it wants, and each fact
+// of a record by itself.
 func (k *knowledge) given(page []Event) []Event {
-	if k.selection == nil {
+	if k.selection == nil && !anySeveral(page) {
 		return page
 	}
 	k.selected = k.selected[:0]
 	for i := range page {
-		if k.selection.event(&page[i]) {
-			k.selected = append(k.selected, page[i])
+		if !anySeveral(page[i : i+1]) {
+			if k.selection.event(&page[i]) {
+				k.selected = append(k.selected, page[i])
+			}
+			continue
+		}
+		for part := range page[i].Parts() {
+			if k.selection.event(&part) {
+				k.selected = append(k.selected, part)
+			}
 		}
 	}
 	return k.selected
+}
+
+// anySeveral reports whether a record of a page says more than one thing.
+func anySeveral(page []Event) bool {
+	for i := range page {
+		if _, ok := page[i].Fact.(domain.Several); ok {
+			return true
+		}
+	}
+	return false
 }
 
 // checkTypes reports types that no event has.

@@ -14,6 +14,13 @@ import (
 // acted as an app admin is marked. Free text is repeated without what a terminal
 // would take for a command, and cut where it is long.
 func Sentence(e projections.Event) string {
+	if several, ok := e.Fact.(domain.Several); ok {
+		sentences := make([]string, 0, len(several.Facts))
+		for part := range e.Parts() {
+			sentences = append(sentences, Sentence(part))
+		}
+		return strings.Join(sentences, "; ")
+	}
 	s := sentence{who: who(e), by: e.Actor, group: "?"}
 	if id, ok := domain.GroupOf(e.Stream); ok {
 		s.group = plain(id)

@@ -13,6 +13,10 @@ import (
 func Subjects(e projections.Event) []string {
 	var users []string
 	switch fact := e.Fact.(type) {
+	case domain.Several:
+		for part := range e.Parts() {
+			users = append(users, Subjects(part)...)
+		}
 	case domain.GroupCreated:
 		users = founders(fact)
 	case domain.GroupImported:

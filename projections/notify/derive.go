@@ -14,16 +14,20 @@ import (
 // the event, the group and the policies: the same every time.
 func Derive(policies domain.Policies, g *domain.Group, e projections.Event, tell func(Notification, Audience)) {
 	t := teller{event: e, group: g, tell: tell}
-	switch fact := e.Fact.(type) {
-	case domain.GroupDismissed, domain.GroupRecycled:
-		// Those are told who are members just before.
-		t.policy = policies[g.Type()]
-		t.ending(fact)
-		g.Apply(fact, e.Meta())
-	default:
-		g.Apply(fact, e.Meta())
-		t.policy = policies[g.Type()]
-		t.happening(fact)
+	apply := g.Apply
+	for _, fact := range domain.Facts(e.Fact) {
+		switch fact := fact.(type) {
+		case domain.GroupDismissed, domain.GroupRecycled:
+			// Those are told who are members just before.
+			t.policy = policies[g.Type()]
+			t.ending(fact)
+			apply(fact, e.Meta())
+		default:
+			apply(fact, e.Meta())
+			t.policy = policies[g.Type()]
+			t.happening(fact)
+		}
+		apply = g.Also // a record is one version, whatever it says
 	}
 }
 
