@@ -5,7 +5,9 @@ import (
 	"fmt"
 	"net/url"
 	"strconv"
+	"strings"
 	"time"
+	"unicode"
 
 	"github.com/google/uuid"
 
@@ -51,7 +53,7 @@ func (f CloudEvents) Append(b []byte, e *projections.Event) ([]byte, error) {
 		Type: fmt.Sprintf("io.github.grouplog.%s.v%d", e.Type, e.Schema), Subject: groupOf(e), Time: e.Time.UTC(), DataContentType: "application/json",
 		Sequence: fmt.Sprintf("%020d", e.Position), // is compared as text
 		AuthType: authType(e), AuthID: e.Actor, AppAdmin: e.AppAdmin, CommandID: e.CommandID,
-		Stream: e.Stream, StreamVersion: strconv.FormatUint(uint64(e.Version), 10), Data: e.Data,
+		Stream: withoutControls(e.Stream), StreamVersion: strconv.FormatUint(uint64(e.Version), 10), Data: e.Data,
 	}
 	return appendJSON(b, c)
 }
@@ -62,6 +64,23 @@ func (f CloudEvents) source() string {
 		return "urn:uuid:" + f.LogID
 	}
 	return "urn:grouplog:" + url.PathEscape(f.LogID)
+}
+
+// withoutControls is text without control characters, which attributes must not hold,
+// escaped as in a URI. Only the topics of messages may have any.
+func withoutControls(text string) string {
+	if strings.IndexFunc(text, unicode.IsControl) < 0 {
+		return text
+	}
+	var b strings.Builder
+	for _, r := range text {
+		if unicode.IsControl(r) {
+			b.WriteString(url.PathEscape(string(r)))
+			continue
+		}
+		b.WriteRune(r)
+	}
+	return b.String()
 }
 
 func authType(e *projections.Event) string {

@@ -4,6 +4,7 @@ import (
 	"encoding/xml"
 	"errors"
 	"flag"
+	"fmt"
 	"io"
 	"iter"
 	"os"
@@ -199,13 +200,49 @@ func TestLargeGroup(t *testing.T) {
 	require.Equal(t, 1_000_000, whole.Last())
 }
 
-func TestGolden(t *testing.T) {
-	s := read(t, story(t)...)
-	const file = "testdata/chess.svg"
-	if *update {
-		require.NoError(t, os.WriteFile(file, s.SVG(), 0o644))
+// club is a group that grows for two years, faster in winter, and once lets go of those
+// who have not come for long.
+func club(t testing.TB) []eventstore.Record {
+	founded := founded("Chess club")
+	for i := range 9 {
+		founded.Members = append(founded.Members, domain.InitialMember{UserID: fmt.Sprint("founder", i)})
 	}
-	want, err := os.ReadFile(file)
-	require.NoError(t, err)
-	require.Equal(t, string(want), string(s.SVG()), "look at it, and then: go test ./cmd/grouplog/internal/chart -update")
+	records := []eventstore.Record{at(t, 7, founded)}
+	var here []string
+	for week := range 104 {
+		winter := max(0, 26-abs(week%52-2), 26-abs(week%52-54)) / 9
+		for i := range winter + (week*7)%3 {
+			user := fmt.Sprintf("user%d-%d", week, i)
+			here = append(here, user)
+			records = append(records, at(t, 8+7*week+i, domain.MemberJoined{UserID: user}))
+		}
+		if week%3 == 1 && len(here) > 4 {
+			records = append(records, at(t, 13+7*week, domain.MemberLeft{UserID: here[0]}))
+			here = here[1:]
+		}
+		if week == 70 {
+			records = append(records, at(t, 14+7*week, domain.MembersKicked{UserIDs: here[:31], Reason: "not seen for a year"}))
+			here = here[31:]
+		}
+	}
+	return records
+}
+
+func abs(n int) int { return max(n, -n) }
+
+// The pictures stay as they are, until somebody has looked at others. One of them is
+// shown in the documentation.
+func TestGolden(t *testing.T) {
+	for file, records := range map[string][]eventstore.Record{
+		"testdata/chess.svg":         story(t),
+		"../../../../docs/chart.svg": club(t),
+	} {
+		s := read(t, records...)
+		if *update {
+			require.NoError(t, os.WriteFile(file, s.SVG(), 0o644))
+		}
+		want, err := os.ReadFile(file)
+		require.NoError(t, err)
+		require.Equal(t, string(want), string(s.SVG()), "look at it, and then: go test ./cmd/grouplog/internal/chart -update")
+	}
 }
