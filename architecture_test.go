@@ -29,6 +29,7 @@ var allowed = map[string][]string{
 	"projections/groupview":              {"projections", "domain", "eventstore"},
 	"projections/projectiontest":         {"projections", "domain/domaintest", "eventstore", "eventstore/memory"},
 	"projections/audit":                  {"projections", "domain", "eventstore"},
+	"projections/export":                 {"projections", "projections/audit", "domain", "eventstore"},
 	"projections/consumers":              {"eventstore"},
 	"projections/past":                   {"projections", "projections/groupview", "domain", "commands", "eventstore"},
 	"projections/notify":                 {"projections", "projections/consumers", "domain", "eventstore"},

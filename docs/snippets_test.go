@@ -64,6 +64,7 @@ import (
 	"github.com/grouplog/grouplog/projections/audit"
 	"github.com/grouplog/grouplog/projections"
 	"github.com/grouplog/grouplog/projections/consumers"
+	"github.com/grouplog/grouplog/projections/export"
 	"github.com/grouplog/grouplog/projections/groupview"
 	"github.com/grouplog/grouplog/projections/notify"
 	"github.com/grouplog/grouplog/projections/notify/pubsub"
@@ -89,6 +90,7 @@ var (
 	_ = memory.New
 	_ sqlite.Options
 	_ = audit.Sentence
+	_ export.Summary
 	_ projections.Event
 	_ groupview.Group
 	_ notify.Kind

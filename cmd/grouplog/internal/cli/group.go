@@ -18,7 +18,7 @@ import (
 
 func (a *app) groupCommand() *cobra.Command {
 	c := parent(&cobra.Command{Use: "group", Short: "Groups: which there are, and what one is"})
-	c.AddCommand(a.groupListCommand(), a.groupShowCommand())
+	c.AddCommand(a.groupListCommand(), a.groupShowCommand(), a.groupChartCommand())
 	return c
 }
 

@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
@@ -13,6 +12,7 @@ import (
 	"github.com/grouplog/grouplog/eventstore"
 	"github.com/grouplog/grouplog/projections"
 	"github.com/grouplog/grouplog/projections/audit"
+	"github.com/grouplog/grouplog/projections/export"
 )
 
 // outcome is what became of a command, in the wire form: a receipt, a refusal, or
@@ -67,35 +67,10 @@ func kindOf(err error) string {
 	return "failed"
 }
 
-// eventLine is an event in the wire form. Its keys are those of a command where they
-// mean the same.
-type eventLine struct {
-	Position eventstore.Position `json:"position,omitempty"` // not for an event that is only planned
-	At       time.Time           `json:"at"`
-	Event    string              `json:"event"` // its name, such as "member.joined"
-	GroupID  string              `json:"groupID,omitempty"`
-	Topic    string              `json:"topic,omitempty"`   // of a message
-	Version  eventstore.Version  `json:"version,omitempty"` // in its stream
-	As       string              `json:"as,omitempty"`      // who acted
-	AppAdmin bool                `json:"appAdmin,omitempty"`
-	ID       string              `json:"id,omitempty"` // of the command
-	Schema   int                 `json:"schema"`
-	Data     json.RawMessage     `json:"data"`
-}
+// eventLine is an event in the wire form.
+type eventLine = export.Line
 
-func eventLineOf(r eventstore.Record) eventLine {
-	line := eventLine{
-		Position: r.Position, At: r.Time, Event: r.Type, Version: r.Version,
-		As: r.Actor, AppAdmin: r.AppAdmin, ID: r.CommandID, Schema: r.Schema, Data: r.Data,
-	}
-	if groupID, ok := domain.GroupOf(r.Stream); ok {
-		line.GroupID = groupID
-	}
-	if topic, ok := projections.TopicOf(r.Stream); ok {
-		line.Topic = topic
-	}
-	return line
-}
+func eventLineOf(r eventstore.Record) eventLine { return export.LineOf(r) }
 
 // recorded reads the events that a command has recorded.
 func recorded(ctx context.Context, log eventstore.Store, receipt commands.Receipt) ([]projections.Event, error) {

@@ -1,0 +1,121 @@
+package cli
+
+import (
+	"compress/gzip"
+	"errors"
+	"io"
+	"io/fs"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"strings"
+	"syscall"
+
+	"github.com/spf13/cobra"
+)
+
+// target is where something is written: standard output, or a file.
+type target struct {
+	path  string // empty: standard output
+	force bool
+}
+
+func (t *target) addTo(c *cobra.Command) {
+	c.Flags().StringVarP(&t.path, "output", "o", "", "write to this `FILE` in place of standard output; gzip, if it ends in .gz")
+	c.Flags().BoolVar(&t.force, "force", false, "also where the file exists; never over the log")
+}
+
+// writeTo has something written to a target. A file has its name when it is whole, and
+// not before: what was there stays, should anything fail.
+func (a *app) writeTo(t *target, write func(io.Writer) error) error {
+	if t.path == "" {
+		return withoutBrokenPipes(func() error { return outputError(write(a.out)) })
+	}
+	if err := a.mayReplace(t); err != nil {
+		return err
+	}
+	file, err := os.CreateTemp(filepath.Dir(t.path), "."+filepath.Base(t.path)+".partial-*")
+	if err != nil {
+		return inFolder(t.path, err)
+	}
+	err = writeWhole(file, strings.HasSuffix(t.path, ".gz"), write)
+	if err == nil {
+		err = os.Rename(file.Name(), t.path)
+	}
+	if err != nil {
+		_ = os.Remove(file.Name()) // it is the other error that counts
+		return outputError(err)
+	}
+	return nil
+}
+
+// writeWhole fills a file, makes it durable, and closes it.
+func writeWhole(file *os.File, zip bool, write func(io.Writer) error) error {
+	var err error
+	if zip {
+		zipped := gzip.NewWriter(file) // without a time: the same content is the same file
+		err = write(zipped)
+		if err == nil {
+			err = zipped.Close()
+		}
+	} else {
+		err = write(file)
+	}
+	if err == nil {
+		err = file.Chmod(0o644)
+	}
+	if err == nil {
+		err = file.Sync()
+	}
+	return errors.Join(err, file.Close())
+}
+
+// mayReplace refuses files that exist, unless that is asked for, and the log always.
+func (a *app) mayReplace(t *target) error {
+	there, err := os.Stat(t.path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil
+	case err != nil:
+		return err
+	case !there.Mode().IsRegular():
+		return hint(&fs.PathError{Op: "write", Path: t.path, Err: fs.ErrExist}, "it is no file that could be replaced: name another")
+	}
+	for _, ours := range []string{a.db, a.viewsPath()} {
+		if info, err := os.Stat(ours); err == nil && os.SameFile(there, info) {
+			return hint(&fs.PathError{Op: "write", Path: t.path, Err: fs.ErrExist}, "that is the log, or its read models: name another file")
+		}
+	}
+	if !t.force {
+		return hint(&fs.PathError{Op: "write", Path: t.path, Err: fs.ErrExist}, "name another file, or replace it: --force")
+	}
+	return nil
+}
+
+// inFolder is about the folder of a file that could not be made, where that is not there.
+func inFolder(path string, err error) error {
+	if _, missing := os.Stat(filepath.Dir(path)); missing != nil {
+		return missing
+	}
+	return err
+}
+
+// outputError adds to an error of writing what to do next.
+func outputError(err error) error {
+	switch {
+	case errors.Is(err, syscall.EPIPE):
+		return hint(err, "whoever reads the output has ended before its end; where that is wanted, all is well")
+	case errors.Is(err, syscall.ENOSPC):
+		return hint(err, "make room and do it again; what has been written is not whole")
+	default:
+		return err
+	}
+}
+
+// withoutBrokenPipes has a write to a pipe that nobody reads fail, as any other write
+// does, in place of ending the program.
+func withoutBrokenPipes(f func() error) error {
+	signal.Ignore(syscall.SIGPIPE)
+	defer signal.Reset(syscall.SIGPIPE)
+	return f()
+}
