@@ -14,7 +14,7 @@ import (
 // acted as an app admin is marked. Free text is repeated without what a terminal
 // would take for a command, and cut where it is long.
 func Sentence(e projections.Event) string {
-	s := sentence{who: who(e), by: e.Actor, group: "?"}
+	s := sentence{who: who(domain.Actor{UserID: e.Actor, AppAdmin: e.AppAdmin}), by: e.Actor, group: "?"}
 	if id, ok := domain.GroupOf(e.Stream); ok {
 		s.group = plain(id)
 	}
@@ -36,14 +36,14 @@ type sentence struct {
 	group string
 }
 
-func who(e projections.Event) string {
+func who(actor domain.Actor) string {
 	switch {
-	case e.Actor == "", e.Actor == domain.System.UserID:
+	case actor.UserID == "", actor.UserID == domain.System.UserID:
 		return "the system"
-	case e.AppAdmin:
-		return plain(e.Actor) + " (app admin)"
+	case actor.AppAdmin:
+		return plain(actor.UserID) + " (app admin)"
 	default:
-		return plain(e.Actor)
+		return plain(actor.UserID)
 	}
 }
 
