@@ -108,7 +108,7 @@ func TestAuditWithAForeignFile(t *testing.T) {
 	foreign := filepath.Join(dir, "groups.refusals.db")
 	require.NoError(t, os.WriteFile(foreign, []byte("these are my notes, and no database at all"), 0o600))
 	engine := openFile(t, filepath.Join(dir, "groups.db"), nil)
-	_, err := engine.As("alice").Dismiss(t.Context(), "nothing")
+	err := engine.As("alice").Dismiss(t.Context(), "nothing")
 	require.ErrorIs(t, err, domain.ErrUnknownGroup)
 	_, err = engine.AuditPage(t.Context(), audit.Query{})
 	require.ErrorIs(t, err, audit.ErrNotRefusals)
