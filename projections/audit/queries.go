@@ -80,15 +80,13 @@ func (s *Queries) page(ctx context.Context, q Query) (Page, error) {
 		return Page{}, err
 	}
 	limit := q.size()
-	positions, err := s.positions(ctx, &q, at, limit+1)
+	attempts, err := s.attempts(ctx, &q, at, limit+1)
 	if err != nil {
 		return Page{}, err
 	}
-	var attempts []Attempt
-	if q.Outcome != Done {
-		if attempts, err = s.refusals.attempts(ctx, &q, at, limit+1); err != nil {
-			return Page{}, err
-		}
+	positions, err := s.positions(ctx, &q, at, limit+1)
+	if err != nil {
+		return Page{}, err
 	}
 	events, refused := merged(positions, attempts, q.Oldest, limit)
 	page := Page{}
@@ -129,6 +127,27 @@ func (s *Queries) begin(ctx context.Context, q *Query) (at, end place, err error
 		return tx.QueryRowContext(ctx, "SELECT coalesce(max(position), 0) FROM audit_events").Scan(&end.position)
 	})
 	return place{end.position + 1, end.attempt + 1}, end, err
+}
+
+// attempts are those beyond a place that a query lets through. The events before which they
+// were made are in the index then, so that they come first.
+func (s *Queries) attempts(ctx context.Context, q *Query, at place, limit int) ([]Attempt, error) {
+	if q.Outcome == Done {
+		return nil, nil
+	}
+	attempts, err := s.refusals.attempts(ctx, q, at, limit)
+	if err != nil || len(attempts) == 0 || q.Outcome == Refused {
+		return attempts, err
+	}
+	last := max(attempts[0].Position, attempts[len(attempts)-1].Position)
+	if last <= s.views.Position() {
+		return attempts, nil
+	}
+	head, err := s.log.Head(ctx) // the log may have been restored from an older backup
+	if err != nil {
+		return nil, err
+	}
+	return attempts, s.views.WaitFor(ctx, min(last, head))
 }
 
 // positions are those of the events beyond a place that a query lets through.

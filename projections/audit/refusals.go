@@ -100,6 +100,9 @@ func (r *Refusals) Record(a Attempt, data func() (json.RawMessage, error)) {
 func (r *Refusals) admit(actor string) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if r.closed {
+		return false
+	}
 	if minute := r.opts.Clock().Unix() / 60; minute != r.minute {
 		r.minute, r.all = minute, 0
 		clear(r.by)
@@ -138,9 +141,14 @@ func (r *Refusals) run() {
 		case <-r.stop:
 			return
 		}
-		if err := r.flush(context.Background()); err != nil {
-			r.opts.Logger.Error("refused attempts could not be kept", "file", r.path, "error", err)
-		}
+		r.keep()
+	}
+}
+
+// keep writes what waits, for nobody who could be told that it failed.
+func (r *Refusals) keep() {
+	if err := r.flush(context.Background()); err != nil {
+		r.opts.Logger.Error("refused attempts could not be kept", "file", r.path, "error", err)
 	}
 }
 
@@ -297,7 +305,8 @@ func (r *Refusals) last(ctx context.Context) (n int64, err error) {
 	return n, err
 }
 
-// Close writes what waits and releases the file. Calling it again does nothing.
+// Close writes what waits and releases the file. That something could not be written, the
+// logger is told: it is in nobody's way but the audit's. Calling it again does nothing.
 func (r *Refusals) Close() error {
 	r.mu.Lock()
 	closed := r.closed
@@ -308,13 +317,13 @@ func (r *Refusals) Close() error {
 	}
 	close(r.stop)
 	<-r.done
-	err := r.flush(context.Background())
+	r.keep()
 	r.writing.Lock()
 	defer r.writing.Unlock()
-	if r.db != nil {
-		err = errors.Join(err, r.db.Close())
+	if r.db == nil {
+		return nil
 	}
-	if err != nil {
+	if err := r.db.Close(); err != nil {
 		return fmt.Errorf("refused attempts: %w", err)
 	}
 	return nil
