@@ -60,5 +60,7 @@
 //
 // groups.db is the log: the only thing that cannot be replaced. groups.views.db holds
 // the read models, and comes back from the log. groups.consumers.db holds how far durable
-// listeners have come: without it they begin anew.
+// listeners have come: without it they begin anew. groups.audit.db is the index of the
+// audit, made when it is asked first, and comes back too. groups.refusals.db holds the
+// newest attempts that were refused, which only the audit knows of.
 package grouplog
