@@ -18,8 +18,8 @@ import (
 // through: newest first, unless it says otherwise, and at most Query.Limit entries. It
 // reads pages, so it can be left at any time.
 //
-// The first question to the audit of a log makes its index, which takes some seconds for
-// every million events; from then on, while the engine is open, the index is kept current.
+// The first question to the audit of a log makes its index, which takes some ten seconds
+// for every million events; from then on, while the engine is open, the index is kept current.
 // Answers show every command that any caller of this engine has been told of.
 func (e *Engine) Audit(ctx context.Context, q audit.Query) iter.Seq2[audit.Entry, error] {
 	return func(yield func(audit.Entry, error) bool) {
@@ -44,7 +44,7 @@ func (e *Engine) AuditPage(ctx context.Context, q audit.Query) (audit.Page, erro
 }
 
 // AuditFacets counts the entries that a query lets through by actor, action, group,
-// outcome and day. It looks at all of them: a million take about a second.
+// outcome and day. It looks at all of them, and takes as long as they are many.
 func (e *Engine) AuditFacets(ctx context.Context, q audit.Query) (audit.Facets, error) {
 	queries, err := e.auditOf(ctx, &q)
 	if err != nil {

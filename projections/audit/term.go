@@ -73,6 +73,10 @@ func wordsOf(texts ...string) []string {
 		}
 		for _, r := range text {
 			switch {
+			case r < unicode.MaxASCII && unicode.IsLetter(r) || r >= '0' && r <= '9':
+				run.WriteRune(unicode.ToLower(r))
+			case r < unicode.MaxASCII:
+				end()
 			case unicode.In(r, unicode.Han, unicode.Hiragana, unicode.Katakana, unicode.Thai, unicode.Lao, unicode.Khmer, unicode.Myanmar):
 				end()
 				run.WriteRune(r)

@@ -42,7 +42,7 @@ func (a *app) auditCommand() *cobra.Command {
 pass every flag; of a flag that is given several times, any value will do. What cannot match
 (an unknown user or group, a time to come) has an empty answer.
 
-The first search of a log makes its index, which takes some seconds for a million events.`,
+The first search of a log makes its index, which takes some ten seconds for a million events.`,
 		Example: `  grouplog audit --actor alice --limit 20
   grouplog audit --person bob --action 'members.*' --since 2020-01-01 --until 2021-01-01
   grouplog audit --outcome refused --group chess
