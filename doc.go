@@ -65,6 +65,8 @@
 //
 // groups.db is the log: the only thing that cannot be replaced. groups.views.db holds
 // the read models, and comes back from the log, and so do the files of projections of
-// your own ([Options.Projections]), groups.own.NAME.db. groups.consumers.db holds how far durable
-// listeners have come: without it they begin anew.
+// your own ([Options.Projections]), groups.own.NAME.db, and groups.audit.db, the index of
+// the audit, made when it is asked first. groups.consumers.db holds how far durable
+// listeners have come: without it they begin anew. groups.refusals.db holds the newest
+// attempts that were refused, which only the audit knows of.
 package grouplog

@@ -17,6 +17,7 @@ import (
 	"github.com/grouplog/grouplog/eventstore/memory"
 	"github.com/grouplog/grouplog/eventstore/sqlite"
 	"github.com/grouplog/grouplog/projections"
+	"github.com/grouplog/grouplog/projections/audit"
 	"github.com/grouplog/grouplog/projections/groupview"
 	"github.com/grouplog/grouplog/projections/notify"
 )
@@ -35,6 +36,7 @@ type Engine struct {
 	hub     *notify.Hub
 	handler *commands.Handler
 	durable durable
+	audit   auditing
 
 	closeOnce sync.Once
 	closeErr  error
@@ -62,7 +64,7 @@ func Open(ctx context.Context, path string, opts *Options) (*Engine, error) {
 // open starts the parts, from the log outwards.
 func (e *Engine) open(ctx context.Context, path string) (err error) {
 	o := &e.options
-	e.durable.path = o.consumersPath(path)
+	e.durable.path, e.audit.path = o.consumersPath(path), o.auditPath(path)
 	switch {
 	case o.Store != nil:
 		e.log = o.Store
@@ -86,9 +88,12 @@ func (e *Engine) open(ctx context.Context, path string) (err error) {
 	if e.hub, err = notify.NewHub(ctx, e.log, o.Policies, notify.Options{Poll: o.Poll, Logger: o.Logger}); err != nil {
 		return fmt.Errorf("listeners: %w", err)
 	}
+	if !o.NoRefusals {
+		e.audit.refusals = audit.NewRefusals(o.refusalsPath(path), e.log.ID(), audit.RefusalOptions{Keep: o.KeepRefusals, Clock: o.Clock, Logger: o.Logger})
+	}
 	e.handler, err = commands.NewHandler(ctx, commands.Config{
 		Store: e.log, Policies: o.Policies, Clock: o.Clock, Random: randomID, GroupsOf: e.groupsOf, Parts: e.parts,
-		CacheMembers: o.CacheMembers, QueueLength: o.QueueLength, Logger: o.Logger,
+		CacheMembers: o.CacheMembers, QueueLength: o.QueueLength, Logger: o.Logger, Refused: e.audit.report(),
 	})
 	return err
 }
@@ -361,7 +366,7 @@ func (e *Engine) close() error {
 	ctx, cancel := context.WithTimeoutCause(context.Background(), e.options.CloseTimeout,
 		fmt.Errorf("close: listeners were not told everything within %s; they will not be by this engine", e.options.CloseTimeout))
 	defer cancel()
-	failures = append(failures, e.farewell(ctx), e.durable.close(ctx))
+	failures = append(failures, e.farewell(ctx), e.durable.close(ctx), e.audit.close())
 	for _, own := range e.own {
 		failures = append(failures, own.views.Close())
 	}

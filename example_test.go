@@ -349,6 +349,32 @@ func ExampleOptions() {
 	// refused (10014 group_full): a Clan group has at most 2 members, this one has 2, and 1 would come; wait until somebody leaves, or ask the operator to raise the limit
 }
 
+// The audit finds what was done, and what was tried and refused.
+func ExampleEngine_Audit() {
+	ctx, engine := open()
+	defer engine.Close()
+	alice, bob := engine.As("alice"), engine.As("bob")
+	alice.CreateGroup(ctx, domain.Public, "chess", "Chess club")
+	bob.JoinGroup(ctx, "chess", "it's me!")
+	bob.Dismiss(ctx, "chess")
+	alice.RefuseApplication(ctx, "chess/1/1", "full")
+
+	show := func(q audit.Query) {
+		for entry, err := range engine.Audit(ctx, q) {
+			if err != nil {
+				log.Fatal(err)
+			}
+			fmt.Println(entry.Outcome, entry.Action+":", entry.Sentence)
+		}
+	}
+	show(audit.Query{Persons: []string{"bob"}, Actions: []string{"application.*"}, Oldest: true})
+	show(audit.Query{Actors: []string{"bob"}, Outcome: audit.Refused})
+	// Output:
+	// done application.submitted: bob applied to join chess: it's me!
+	// done application.refused: alice refused bob's application to chess: full
+	// refused Dismiss: bob tried Dismiss in chess and was refused, not_permitted: who may dismiss this group: owner
+}
+
 func open() (context.Context, *grouplog.Engine) {
 	ctx := context.Background()
 	engine, err := grouplog.Open(ctx, grouplog.Memory, nil)

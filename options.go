@@ -11,6 +11,7 @@ import (
 	"github.com/grouplog/grouplog/domain"
 	"github.com/grouplog/grouplog/eventstore"
 	"github.com/grouplog/grouplog/projections"
+	"github.com/grouplog/grouplog/projections/audit"
 )
 
 // Memory, as a path, opens an engine that keeps everything in memory and loses it
@@ -49,6 +50,21 @@ type Options struct {
 	// somebody listens, and cannot be made again from the log. When empty, it stands
 	// beside the log: groups.consumers.db for groups.db.
 	ConsumersPath string
+
+	// AuditPath is the file of the audit's index, which is made by the first question to the
+	// audit, can be deleted while no engine has it open and comes back from the log. When
+	// empty, it stands beside the log: groups.audit.db for groups.db.
+	AuditPath string
+
+	// RefusalsPath is the file of refused attempts. It is made when a command is refused,
+	// and cannot be made again from the log. When empty, it stands beside the log:
+	// groups.refusals.db for groups.db.
+	RefusalsPath string
+
+	// KeepRefusals is how many refused attempts are kept for the audit, the newest ones;
+	// audit.DefaultKeep when 0. NoRefusals keeps none.
+	KeepRefusals int
+	NoRefusals   bool
 
 	// MustExist refuses to open a log that is not there, instead of making one.
 	MustExist bool
@@ -94,6 +110,7 @@ func (o *Options) Validate() error {
 		{"QueueLength", o.QueueLength < 0},
 		{"Poll", o.Poll < 0},
 		{"CloseTimeout", o.CloseTimeout < 0},
+		{"KeepRefusals", o.KeepRefusals < 0},
 	} {
 		if field.negative {
 			mistakes = append(mistakes, fmt.Errorf("%s is negative: leave it 0 for the default", field.name))
@@ -104,6 +121,9 @@ func (o *Options) Validate() error {
 	}
 	if o.Store != nil && o.MustExist {
 		mistakes = append(mistakes, errors.New("MustExist is about the file at the path, and Store is given: leave one out"))
+	}
+	if o.NoRefusals && o.KeepRefusals > 0 {
+		mistakes = append(mistakes, errors.New("KeepRefusals is how many are kept, and NoRefusals keeps none: leave one out"))
 	}
 	return errors.Join(mistakes...)
 }
@@ -127,6 +147,9 @@ func (o *Options) withDefaults() Options {
 	if opts.CloseTimeout == 0 {
 		opts.CloseTimeout = DefaultCloseTimeout
 	}
+	if opts.KeepRefusals == 0 {
+		opts.KeepRefusals = audit.DefaultKeep
+	}
 	return opts
 }
 
@@ -136,6 +159,14 @@ func (o *Options) viewsPath(logPath string) string { return beside(logPath, o.Vi
 // consumersPath is where the progress of durable listeners is kept.
 func (o *Options) consumersPath(logPath string) string {
 	return beside(logPath, o.ConsumersPath, ".consumers.db")
+}
+
+// auditPath is where the audit's index is kept.
+func (o *Options) auditPath(logPath string) string { return beside(logPath, o.AuditPath, ".audit.db") }
+
+// refusalsPath is where refused attempts are kept.
+func (o *Options) refusalsPath(logPath string) string {
+	return beside(logPath, o.RefusalsPath, ".refusals.db")
 }
 
 // beside is a path that was given, or a file beside the log.

@@ -2,6 +2,7 @@ package commands
 
 import (
 	"math"
+	"time"
 
 	"github.com/grouplog/grouplog/domain"
 	"github.com/grouplog/grouplog/eventstore"
@@ -12,6 +13,7 @@ type verdict struct {
 	request *request
 	receipt Receipt
 	err     error
+	at      time.Time          // when it was decided
 	version eventstore.Version // of the stream, that it was decided on; stateless where it looked at none
 	commit  int                // index among the batch's commits; -1 for none
 }

@@ -50,6 +50,7 @@ func (h *Handler) conclude(b *batch) (again []*request, asDecided bool) {
 		default:
 			h.tell(max(result.Last, h.seen)) // the answer rests on what others have done, too
 			v.receipt.First, v.receipt.Position = result.First, result.Last
+			h.report(v)
 			v.request.reply(v.receipt, v.err)
 		}
 	}
@@ -57,6 +58,22 @@ func (h *Handler) conclude(b *batch) (again []*request, asDecided bool) {
 		h.forget(stream)
 	}
 	return again, asDecided && len(spoiled) == 0
+}
+
+// report tells of a command that was refused.
+func (h *Handler) report(v *verdict) {
+	var refusal *domain.Refusal
+	if h.config.Refused == nil || v.err == nil || v.request.options.dryRun || !errors.As(v.err, &refusal) {
+		return
+	}
+	groupID, ok := domain.GroupOf(v.request.stream)
+	if !ok {
+		groupID = ""
+	}
+	h.config.Refused(Refused{
+		Actor: v.request.actor, Command: v.request.command, GroupID: groupID, ID: v.request.options.id,
+		At: v.at, Position: h.seen, Refusal: refusal,
+	})
 }
 
 // retry adds a request to those to be decided again, or answers it where that has

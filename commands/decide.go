@@ -24,6 +24,7 @@ func (h *Handler) decide(ctx context.Context, r *request) (verdict, *eventstore.
 		v.version = eventstore.Version(group.Version())
 	}
 	now, err := h.timeOf(r, group)
+	v.at = now
 	var decision Decision
 	if err == nil {
 		decision, err = Decide(Situation{

@@ -36,7 +36,21 @@ type Config struct {
 	// QueueLength bounds the commands that wait; more block their callers.
 	// DefaultQueueLength when 0.
 	QueueLength int
-	Logger      *slog.Logger // discards when nil
+	// Refused is told of every command that a rule has refused, once, before its caller is.
+	// All commands wait for it. Not of dry runs, nor where a command ID is answered again.
+	Refused func(Refused)
+	Logger  *slog.Logger // discards when nil
+}
+
+// Refused is a command that a rule has refused.
+type Refused struct {
+	Actor    domain.Actor
+	Command  Command
+	GroupID  string // empty where it is about none, or names none that could be
+	ID       string // the command's; empty where it had none
+	At       time.Time
+	Position eventstore.Position // how far the log went, as far as this handler knew
+	Refusal  *domain.Refusal
 }
 
 // Defaults of Config.

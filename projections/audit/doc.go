@@ -11,4 +11,14 @@
 //
 // Sentences are for reading: their words may become better. Programs read the
 // event itself.
+//
+// # Searching
+//
+// [Index] is a projection that knows where everything is found: each actor, person,
+// group, type of event and word. [Queries] answer a [Query] from it, and read what
+// happened from the log. [Refusals] keep the attempts that rules have refused, which are
+// no events; queries put them among the events where they were made.
+//
+// A page of any one filter costs the same in a short log and in a long one. Of several
+// together, the rarest is followed, and the others are looked up for each entry.
 package audit

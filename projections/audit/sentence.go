@@ -21,7 +21,7 @@ func Sentence(e projections.Event) string {
 		}
 		return strings.Join(sentences, "; ")
 	}
-	s := sentence{who: who(e), by: e.Actor, group: "?"}
+	s := sentence{who: who(domain.Actor{UserID: e.Actor, AppAdmin: e.AppAdmin}), by: e.Actor, group: "?"}
 	if id, ok := domain.GroupOf(e.Stream); ok {
 		s.group = plain(id)
 	}
@@ -43,14 +43,14 @@ type sentence struct {
 	group string
 }
 
-func who(e projections.Event) string {
+func who(actor domain.Actor) string {
 	switch {
-	case e.Actor == "", e.Actor == domain.System.UserID:
+	case actor.UserID == "", actor.UserID == domain.System.UserID:
 		return "the system"
-	case e.AppAdmin:
-		return plain(e.Actor) + " (app admin)"
+	case actor.AppAdmin:
+		return plain(actor.UserID) + " (app admin)"
 	default:
-		return plain(e.Actor)
+		return plain(actor.UserID)
 	}
 }
 

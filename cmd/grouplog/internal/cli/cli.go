@@ -98,7 +98,7 @@ them. It writes what happened in an append-only log and answers questions from i
 		}
 	}
 	add("write", a.doCommand(), a.runCommand(), a.importCommand())
-	add("read", a.groupCommand(), a.memberCommand(), a.joinedCommand(), a.applicationCommand(), a.logCommand(), a.toldCommand(), a.exportCommand(),
+	add("read", a.groupCommand(), a.memberCommand(), a.joinedCommand(), a.applicationCommand(), a.logCommand(), a.auditCommand(), a.toldCommand(), a.exportCommand(),
 		a.diffCommand(), a.whyCommand(), a.explainCommand())
 	add("keep", a.verifyCommand(), a.rebuildCommand(), a.backupCommand(), a.listenerCommand())
 	root.AddCommand(a.demoCommand(), a.benchCommand(), a.versionCommand(), exitCodesTopic())

@@ -277,3 +277,23 @@ func TestTailFollows(t *testing.T) {
 	_ = cmd.Wait()
 	require.Equal(t, exitInterrupted, cmd.ProcessState.ExitCode())
 }
+
+// audit --follow shows the newest entries, and then what other processes do, and what they
+// are refused.
+func TestAuditFollows(t *testing.T) {
+	db := filepath.Join(t.TempDir(), "groups.db")
+	runMain(t, exitDone, "do", "create-group", "--as", "alice", "--type", "Meeting", "--group", "go", "--name", "Go", "--db", db)
+	cmd, _, out, talk := child(t, "audit", "--follow", "--db", db)
+	require.True(t, out.Scan(), talk)
+	require.Contains(t, out.Text(), "alice created the Meeting group go")
+	runMain(t, exitDone, "do", "request-join", "--as", "bob", "--group", "go", "--db", db)
+	require.True(t, out.Scan(), talk)
+	require.Contains(t, out.Text(), "bob joined go")
+	runMain(t, exitRefused, "do", "request-join", "--as", "bob", "--group", "go", "--db", db)
+	require.True(t, out.Scan(), talk)
+	require.Contains(t, out.Text(), "bob tried RequestJoin in go and was refused, already_member")
+	require.NoError(t, cmd.Process.Signal(syscall.SIGTERM))
+	require.False(t, out.Scan())
+	_ = cmd.Wait()
+	require.Equal(t, exitInterrupted, cmd.ProcessState.ExitCode())
+}
