@@ -282,7 +282,7 @@ var listenerGuarantees = []guarantee{
 	{
 		"Each user is told what the table says, and nobody else.",
 		[]string{"notify.TestWhoIsToldWhat", "notify.TestPolicySwitches", "notify.TestPayloads"},
-		[]mutant{one("members are told of a dismissal after they have left", "projections/notify/derive.go", "		t.ending(fact)\n		g.Apply(fact, e.Meta())\n", "		g.Apply(fact, e.Meta())\n		t.ending(fact)\n",
+		[]mutant{one("members are told of a dismissal after they have left", "projections/notify/derive.go", "			t.ending(fact)\n			apply(fact, e.Meta())\n", "			apply(fact, e.Meta())\n			t.ending(fact)\n",
 			inListeners, "TestWhoIsToldWhat")},
 	},
 }
