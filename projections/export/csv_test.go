@@ -101,4 +101,9 @@ func TestCSVBytes(t *testing.T) {
 	_, row, _ := strings.Cut(text, "\r\n")
 	require.Contains(t, row, ",\"message:=news, \"\"all\"\"\r\nof it\",")
 	require.True(t, strings.HasSuffix(row, "\r\n"))
+
+	lone := record("member.joined", []byte(`{"userID":"bob"}`))
+	lone.CommandID = "a\rb"
+	text, _ = write(t, export.CSV{}, []eventstore.Record{lone})
+	require.Contains(t, text, ",\"a\rb\",")
 }

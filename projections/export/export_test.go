@@ -206,6 +206,25 @@ func TestSelection(t *testing.T) {
 	})
 }
 
+// The beginning of a time range is part of it, and its end is not.
+func TestSelectionOfTimes(t *testing.T) {
+	store := memory.New()
+	defer store.Close()
+	for i := range 3 {
+		r := record("group.muted", []byte(`{"muted":true}`))
+		r.Time = noon.Add(time.Duration(i) * time.Microsecond)
+		_, err := store.Append(t.Context(), eventstore.Commit{Stream: r.Stream, Expect: eventstore.Any(), Events: []eventstore.Event{r.Event}})
+		require.NoError(t, err)
+	}
+	s := export.Selection{Since: noon.Add(time.Microsecond), Until: noon.Add(2 * time.Microsecond)}
+	var got []eventstore.Position
+	for r, err := range s.Records(t.Context(), store) {
+		require.NoError(t, err)
+		got = append(got, r.Position)
+	}
+	require.Equal(t, []eventstore.Position{2}, got)
+}
+
 func TestSelectionRefused(t *testing.T) {
 	s := export.Selection{First: 5, Last: 4, Since: noon, Until: noon}
 	s.Types = []string{"member.jonied"}
