@@ -213,14 +213,14 @@ func (d *diff) members(before, after *history) {
 func (d *diff) member(userID string, before, after *history) {
 	old, was := before.group.Membership(userID)
 	now, is := after.group.Membership(userID)
-	same := before.group.Incarnation() == after.group.Incarnation() && old.Order == now.Order
-	if was && !(is && same) {
+	stayed := was && is && before.group.Incarnation() == after.group.Incarnation() && old.Order == now.Order
+	if was && !stayed {
 		d.add(Change{Kind: Left, UserID: userID, From: old.Role.String()})
 	}
-	if is && !(was && same) {
+	if is && !stayed {
 		d.add(Change{Kind: Joined, UserID: userID, To: now.Role.String()})
 	}
-	if !was || !is || !same {
+	if !stayed {
 		return
 	}
 	if old.Role != now.Role {

@@ -56,7 +56,7 @@ func TestDiffLeadsFromOneToTheOther(t *testing.T) {
 					require.Equal(t, roles[c.UserID], c.From)
 					roles[c.UserID] = c.To
 				case past.Began:
-					was.Profile, was.AllMuted = now.Profile, now.AllMuted
+					was.Name = now.Name
 				case past.Edited:
 					if c.Field == "name" {
 						require.Equal(t, was.Name, c.From)
