@@ -211,13 +211,14 @@ var viewGuarantees = []guarantee{
 		"Rows and checkpoint are one: whatever ends the process, the rows are the fold of the log up to the checkpoint.",
 		[]string{"groupview.TestRowsAreTheFold", "projections.TestAFailedPageIsRolledBackAndARebuildResumes", "grouplog.TestCrash", "grouplog.TestPowerCut"},
 		[]mutant{
-			one("the checkpoint is committed before the rows", viewsWriter, "	if events := known.given(rest); len(events) > 0 {", `	if w.filling == nil {
+			one("the checkpoint is committed before the rows", viewsWriter, "	if events := known.given(rest); len(events) > 0 {\n", `	if w.filling == nil {
 		ahead := checkpoint{position: last, record: page[len(page)-1].Fingerprint()}
 		if err := errors.Join(w.move(p.Name(), ahead), w.exec("COMMIT"), w.exec("BEGIN IMMEDIATE")); err != nil {
 			return 0, err
 		}
 	}
-	if events := known.given(rest); len(events) > 0 {`, inViews, "TestAFailedPageIsRolledBackAndARebuildResumes"),
+	if events := known.given(rest); len(events) > 0 {
+`, inViews, "TestAFailedPageIsRolledBackAndARebuildResumes"),
 			one("half of a page is kept where the other half failed", viewsWriter, `_ = w.script("ROLLBACK")`, `_ = w.script("COMMIT")`,
 				inViews, "TestAFailedPageIsRolledBackAndARebuildResumes"),
 			one("what was remembered of a page that failed is used", viewsWriter, `		_ = w.script("ROLLBACK")

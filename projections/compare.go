@@ -16,7 +16,18 @@ type Difference struct {
 	Extra      int      `json:"extra"`              // rows that the log does not give
 	Missing    int      `json:"missing"`            // rows that the log gives and the table lacks
 	Examples   []string `json:"examples,omitempty"` // a few of each, as "extra: column=value, …"
+	Rows       []Row    `json:"rows,omitempty"`     // the first ones, side by side
 }
+
+// Row is a row that is not what the log gives.
+type Row struct {
+	Key     string `json:"key"`               // as "column=value, …"
+	Live    string `json:"live,omitempty"`    // the other columns as they are stored; absent where there is no such row
+	Rebuilt string `json:"rebuilt,omitempty"` // the same as the log gives them
+}
+
+// shownRows is how many rows of a table a Difference shows side by side.
+const shownRows = 10
 
 // examples is how many rows of a kind a Difference shows.
 const examples = 3
@@ -122,6 +133,9 @@ func (w *writer) differences(projection string) ([]Difference, error) {
 			return nil, err
 		}
 		d.Examples = append(extra, missing...)
+		if d.Rows, err = w.sideBySide(table); err != nil {
+			return nil, err
+		}
 		found = append(found, d)
 	}
 	return found, nil

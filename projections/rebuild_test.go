@@ -74,6 +74,10 @@ func TestRebuildRepairs(t *testing.T) {
 			"missing: stream=group:a, n=4, last=10",
 			"missing: stream=group:b, n=3, last=8",
 		},
+		Rows: []projections.Row{
+			{Key: "stream=group:a", Live: "n=77, last=10", Rebuilt: "n=4, last=10"},
+			{Key: "stream=group:b", Rebuilt: "n=3, last=8"},
+		},
 	}}, differences)
 	noDebris(t, path)
 

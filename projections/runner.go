@@ -28,8 +28,8 @@ func (v *Views) run(ctx context.Context) {
 	poll := time.NewTicker(v.opts.Poll)
 	defer poll.Stop()
 	for wait := firstWait; ; {
-		changed := v.log.Changed() // before reading, so that no append falls between
 		restarts := v.restarted()
+		changed := v.log.Changed() // before reading, so that no append falls between
 		err := v.pass(ctx)
 		if ctx.Err() != nil || errors.Is(err, ErrClosed) {
 			return

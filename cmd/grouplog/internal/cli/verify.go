@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
@@ -194,8 +195,13 @@ func (a *app) readModelsDiffer(v *verification) error {
 	if !a.json {
 		for _, d := range v.Differ {
 			a.say("table %s of %s: %s too many, %d missing", d.Table, d.Projection, render.Count(d.Extra, "row", "rows"), d.Missing)
-			for _, example := range d.Examples {
-				a.say("  %s", render.Line(example))
+			for _, row := range d.Rows {
+				a.say("  %s", render.Line(row.Key))
+				a.say("    live:    %s", render.Line(cmp.Or(row.Live, "no such row")))
+				a.say("    rebuilt: %s", render.Line(cmp.Or(row.Rebuilt, "no such row")))
+			}
+			if more := max(d.Extra, d.Missing) - len(d.Rows); more > 0 {
+				a.say("  and %s more", render.Count(more, "row", "rows"))
 			}
 		}
 		if v.Unreadable != "" {
