@@ -100,8 +100,9 @@ type (
 	}
 )
 
-// blockBits says how many positions share a block: 1 << blockBits.
-const blockBits = 10
+// blockBits says how many positions share a block: 1 << blockBits. It is on disk; only tests
+// have another.
+var blockBits = 10
 
 func (x *entries) begin(tx *projections.Tx) error {
 	x.tx = tx

@@ -40,6 +40,7 @@ type world struct {
 
 // newWorld begins without anything in a world, whose index is at a path.
 func newWorld(t require.TestingT, path string) *world {
+	audit.Small()
 	w := &world{ctx: context.Background(), log: memory.New(), now: domaintest.Morning}
 	var err error
 	w.views, err = projections.Open(w.ctx, path, w.log, &projections.Options{
