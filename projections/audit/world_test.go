@@ -245,7 +245,11 @@ func (w *world) drawQuery(t *rapid.T) audit.Query {
 		q.Since = moment()
 	}
 	if often("until") {
-		if q.Until = moment(); !q.Until.After(q.Since) {
+		q.Until = moment()
+		if len(w.entries) > 0 && rapid.Bool().Draw(t, "until an entry") {
+			q.Until = rapid.SampledFrom(w.entries).Draw(t, "entry").At
+		}
+		if !q.Until.After(q.Since) {
 			q.Until = q.Since.Add(time.Hour)
 		}
 	}
