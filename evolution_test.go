@@ -78,14 +78,14 @@ func TestAnEngineOnAnOldLog(t *testing.T) {
 	group, err := engine.Group(t.Context(), "chess")
 	require.NoError(t, err)
 	require.Equal(t, map[string]string{"board": "1"}, group.Attributes)
-	require.Equal(t, 2, int(group.Version))
+	require.Equal(t, 2, group.Version)
 	require.Equal(t, []string{"olga", "sven"}, memberIDs(t, engine, "chess"))
 	require.Equal(t, 1, total(t, engine, "joins"))
 
 	join(t, engine, "chess", "mary")
 	loaded, err := commands.Load(t.Context(), log, "chess")
 	require.NoError(t, err)
-	require.Equal(t, 3, int(loaded.Version()))
+	require.Equal(t, 3, loaded.Version())
 	require.True(t, loaded.IsMember("mary"))
 	require.Equal(t, domain.Forbid, loaded.Profile().InviteOption, "a field that was added")
 
@@ -114,5 +114,5 @@ func TestAnEngineOnAnOldLog(t *testing.T) {
 	require.NoError(t, engine.Rebuild(t.Context(), nil))
 	again, err := engine.Group(t.Context(), "chess")
 	require.NoError(t, err)
-	require.Equal(t, 3, int(again.Version))
+	require.Equal(t, 3, again.Version)
 }

@@ -113,7 +113,7 @@ func TestASplitRecordIsOneVersion(t *testing.T) {
 	want := domain.NewGroup("chess")
 	want.Apply(created, meta)
 	want.Also(attributes, meta)
-	require.Equal(t, 1, int(g.Version()))
+	require.Equal(t, 1, g.Version())
 	require.Equal(t, "1", g.Attributes()["board"])
 	require.Equal(t, want, g)
 
