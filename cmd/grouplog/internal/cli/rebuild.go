@@ -71,7 +71,7 @@ func (a *app) checkViews(ctx context.Context) error {
 	case err != nil:
 		return err
 	case !v.OK:
-		return a.readModelsDiffer(&v)
+		return a.readModelsDiffer(&v, "the read models are not what the log gives")
 	case a.json:
 		return nil
 	case v.ReadModels == "absent":

@@ -85,7 +85,7 @@ func (a *app) verify(ctx context.Context) error {
 	case err != nil:
 		return err
 	case v.ReadModels == "differ":
-		return a.readModelsDiffer(&v)
+		return a.readModelsDiffer(&v, "the log is sound, and the read models are not what it gives")
 	case a.json:
 		return nil
 	}
@@ -191,7 +191,7 @@ func isSQLite(err error, codes ...sqlite3.ErrNo) bool {
 	return errors.As(err, &failure) && slices.Contains(codes, failure.Code)
 }
 
-func (a *app) readModelsDiffer(v *verification) error {
+func (a *app) readModelsDiffer(v *verification, verdict string) error {
 	if !a.json {
 		for _, d := range v.Differ {
 			a.say("table %s of %s: %s too many, %d missing", d.Table, d.Projection, render.Count(d.Extra, "row", "rows"), d.Missing)
@@ -208,5 +208,5 @@ func (a *app) readModelsDiffer(v *verification) error {
 			a.say("the file of the read models is damaged: %s", render.Line(v.Unreadable))
 		}
 	}
-	return hint(errors.New("the log is sound, and the read models are not what it gives"), `"grouplog rebuild" makes them anew`)
+	return hint(errors.New(verdict), `"grouplog rebuild" makes them anew`)
 }
