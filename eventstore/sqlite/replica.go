@@ -82,7 +82,8 @@ func (o *Options) synchronous() string {
 }
 
 // Replicate appends what one entry of the original holds, and notes in the same
-// transaction that the replica goes up to it: mark is the entry's number, which rises.
+// transaction that the replica goes up to it: mark is the entry's number, one more than that
+// of the entry before.
 // Entries are given in their order, by one goroutine; several that wait share a
 // transaction. The results come from wait, which must be called.
 //
@@ -104,8 +105,21 @@ func (db *DB) Replicate(ctx context.Context, mark uint64, commits ...eventstore.
 	}, nil
 }
 
-// mark is that of the last entry in the batch, 0 for a batch of none.
-func (w *writer) mark() uint64 { return w.batch[len(w.batch)-1].mark }
+// mark notes which entries the batch holds. They must follow those in the replica: one
+// that failed leaves the later ones without effect.
+func (w *writer) mark() error {
+	first := w.batch[0].mark
+	for i, r := range w.batch {
+		if r.mark != first+uint64(i) {
+			return fmt.Errorf("%w: entry %d does not follow entry %d", ErrReplica, r.mark, w.batch[i-1].mark)
+		}
+	}
+	n, err := w.conn.setMark.exec(int64(first)+int64(len(w.batch))-1, int64(first)-1)
+	if err == nil && n == 0 {
+		err = fmt.Errorf("%w: entry %d does not follow what is in it", ErrReplica, first)
+	}
+	return err
+}
 
 // forked is the damage that the refusal of a replica's commit shows, if it does.
 func forked(mark uint64, refusal error) error {

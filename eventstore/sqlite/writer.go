@@ -127,8 +127,8 @@ func (w *writer) transact() (appended bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	if mark := w.mark(); mark > 0 {
-		if _, err := w.conn.setMark.exec(int64(mark)); err != nil {
+	if w.db.options.Replica != nil {
+		if err := w.mark(); err != nil {
 			return false, err
 		}
 		stored = true

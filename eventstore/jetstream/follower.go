@@ -1,0 +1,293 @@
+package jetstream
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/grouplog/grouplog/eventstore"
+)
+
+// lookAround is how often the follower asks how far the log goes when no bell rings:
+// a bell is not certain to be heard.
+const lookAround = time.Second
+
+// maxDelivered is how many messages of this process wait for those before them. More
+// are read like all others.
+const maxDelivered = 8192
+
+// entry is a message as it stands in the stream.
+type entry struct {
+	sequence uint64
+	subject  string
+	header   nats.Header
+	data     []byte
+}
+
+// follower writes the stream's messages into the replica, each once, in order. It stops
+// at the first that is damaged or missing, and everybody is told why.
+type follower struct {
+	store  *Store
+	places places
+	wake   chan struct{}
+
+	mu        sync.Mutex
+	applied   uint64              // the last message in the replica
+	known     uint64              // the stream goes so far, at least
+	delivered map[uint64]*entry   // of this process, by sequence number
+	expected  map[string]*pending // of this process, by ID
+	moved     chan struct{}       // closed when applied rises next, or err is set
+	err       error               // why it has stopped
+}
+
+// pending is a message of this process whose effect is waited for.
+type pending struct {
+	id      string
+	done    chan struct{} // closed when the two below are set
+	results []eventstore.Result
+	err     error
+}
+
+func newFollower(s *Store, applied uint64) *follower {
+	return &follower{
+		store: s, applied: applied, known: applied,
+		places: places{last: map[string]place{}}, wake: make(chan struct{}, 1),
+		delivered: map[uint64]*entry{}, expected: map[string]*pending{}, moved: make(chan struct{}),
+	}
+}
+
+// expect has the follower say what comes of a message.
+func (f *follower) expect(id string) *pending {
+	p := &pending{id: id, done: make(chan struct{})}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.err != nil {
+		p.err = f.err
+		close(p.done)
+		return p
+	}
+	f.expected[id] = p
+	return p
+}
+
+func (f *follower) forget(p *pending) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	delete(f.expected, p.id)
+}
+
+// landed reports whether the message is in the replica.
+func (p *pending) landed() bool {
+	select {
+	case <-p.done:
+		return p.err == nil
+	default:
+		return false
+	}
+}
+
+// wait returns what came of a message that is stored.
+func (p *pending) wait(deadline time.Time) ([]eventstore.Result, error) {
+	timer := time.NewTimer(time.Until(deadline))
+	defer timer.Stop()
+	select {
+	case <-p.done:
+		return p.results, p.err
+	case <-timer.C:
+		return nil, fmt.Errorf("%w: it is stored, but what was stored before it could not be read: %w", eventstore.ErrUnknown, ErrUnavailable)
+	}
+}
+
+// deliver hands the follower a message of this process that is stored, which spares
+// reading it.
+func (f *follower) deliver(sequence uint64, m *nats.Msg) {
+	f.mu.Lock()
+	if sequence > f.applied && len(f.delivered) < maxDelivered {
+		f.delivered[sequence] = &entry{sequence: sequence, subject: m.Subject, header: m.Header, data: m.Data}
+	}
+	f.mu.Unlock()
+	f.hear(sequence)
+}
+
+// hear tells the follower that the stream goes so far.
+func (f *follower) hear(sequence uint64) {
+	f.mu.Lock()
+	more := sequence > f.known
+	f.known = max(f.known, sequence)
+	more = more || f.delivered[f.applied+1] != nil
+	f.mu.Unlock()
+	if !more {
+		return
+	}
+	select {
+	case f.wake <- struct{}{}:
+	default:
+	}
+}
+
+// waitFor returns when the replica holds everything up to a message.
+func (f *follower) waitFor(ctx context.Context, sequence uint64) error {
+	f.hear(sequence)
+	for {
+		f.mu.Lock()
+		applied, err, moved := f.applied, f.err, f.moved
+		f.mu.Unlock()
+		if applied >= sequence {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		select {
+		case <-moved:
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+}
+
+// run follows until the context ends, or something is wrong with the log.
+func (f *follower) run(ctx context.Context) {
+	tick := time.NewTicker(lookAround)
+	defer tick.Stop()
+	for failures := 0; ; {
+		more, err := f.step(ctx)
+		switch {
+		case ctx.Err() != nil:
+			f.stop(eventstore.ErrClosed)
+			return
+		case errors.Is(err, eventstore.ErrDamaged), errors.Is(err, eventstore.ErrNewerSchema):
+			f.store.options.Logger.Error("the log cannot be followed any further", "log", f.store.String(), "error", err)
+			f.stop(err)
+			return
+		case err != nil:
+			if failures++; failures == 1 {
+				f.store.options.Logger.Warn("the log cannot be followed at the moment", "log", f.store.String(), "error", err)
+			}
+		default:
+			failures = 0
+		}
+		if more && err == nil {
+			continue
+		}
+		select {
+		case <-ctx.Done():
+		case <-f.wake:
+		case <-tick.C:
+			f.lookAround()
+		}
+	}
+}
+
+// lookAround asks how far the stream goes, beside the follower.
+func (f *follower) lookAround() {
+	go func() {
+		if last, err := f.store.barrier.last(f.store.life); err == nil {
+			f.hear(last)
+		}
+	}()
+}
+
+// step applies the next messages, if there are any, and reports whether there may be more.
+func (f *follower) step(ctx context.Context) (more bool, err error) {
+	f.mu.Lock()
+	next, known := f.applied+1, f.known
+	var entries []*entry
+	for e := f.delivered[next]; e != nil && len(entries) < pageSize; e = f.delivered[next+uint64(len(entries))] {
+		entries = append(entries, e)
+	}
+	f.mu.Unlock()
+	if len(entries) == 0 {
+		if known < next {
+			return false, nil
+		}
+		if entries, err = f.store.fetch(ctx, next); err != nil {
+			return false, err
+		}
+	}
+	return true, f.apply(ctx, entries)
+}
+
+// apply writes messages into the replica, and tells those who wait for them.
+func (f *follower) apply(ctx context.Context, entries []*entry) error {
+	type replicating struct {
+		body *body
+		wait func() ([]eventstore.Result, error)
+	}
+	var all []replicating
+	var failure error
+	for _, e := range entries {
+		b, err := f.store.open(ctx, e)
+		if err != nil {
+			failure = err
+			break
+		}
+		wait, err := f.store.replica.Replicate(ctx, e.sequence, b.commits()...)
+		if err != nil {
+			failure = err
+			break
+		}
+		all = append(all, replicating{b, wait})
+	}
+	defer f.announce()
+	for n, r := range all {
+		results, err := r.wait()
+		if err != nil {
+			for _, rest := range all[n+1:] {
+				rest.wait() //nolint:errcheck // they fail as well, for they do not follow
+			}
+			return f.store.damaged(entries[n].sequence, err)
+		}
+		f.done(entries[n], r.body, results)
+	}
+	return failure
+}
+
+// done notes that a message is in the replica.
+func (f *follower) done(e *entry, b *body, results []eventstore.Result) {
+	at := place{version: b.After, token: e.sequence}
+	for i := range results {
+		if results[i].Last > 0 {
+			at.version = results[i].Version
+		}
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	p := f.expected[e.header.Get(jetstream.MsgIDHeader)]
+	f.places.move(b.Stream, at, p != nil)
+	f.applied = e.sequence
+	f.known = max(f.known, e.sequence)
+	delete(f.delivered, e.sequence)
+	if p != nil {
+		delete(f.expected, p.id)
+		p.results = results
+		close(p.done)
+	}
+}
+
+// announce wakes those who wait for the replica to go on.
+func (f *follower) announce() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	close(f.moved)
+	f.moved = make(chan struct{})
+}
+
+// stop says why nothing follows any more.
+func (f *follower) stop(err error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.err = err
+	close(f.moved)
+	f.moved = make(chan struct{})
+	for id, p := range f.expected {
+		p.err = fmt.Errorf("%w: %w", eventstore.ErrUnknown, err)
+		close(p.done)
+		delete(f.expected, id)
+	}
+}
