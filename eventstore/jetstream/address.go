@@ -74,11 +74,8 @@ func parseAddress(s string) (address, error) {
 	return a, nil
 }
 
-// stream is the name of the stream that holds the log.
+// stream is the name of the stream that has the log in its order.
 func (a *address) stream() string { return "GROUPLOG-" + a.name }
-
-// subject is that of the messages to one stream of the log.
-func (a *address) subject(stream string) string { return a.prefix("log") + escape(stream) }
 
 // prefix begins the subjects of one kind.
 func (a *address) prefix(kind string) string { return "grouplog." + a.name + "." + kind + "." }

@@ -9,7 +9,7 @@ import (
 // while somebody asks share the next question: one that was asked before they came
 // would be no answer to them.
 type barrier struct {
-	ask func() (last uint64, err error)
+	ask func() (frontier, error)
 
 	mu     sync.Mutex
 	asking bool
@@ -18,12 +18,12 @@ type barrier struct {
 
 type question struct {
 	done chan struct{} // closed when the two below are set
-	last uint64
+	last frontier
 	err  error
 }
 
-// last is the sequence number of the log's last message, as of the call or later.
-func (b *barrier) last(ctx context.Context) (uint64, error) {
+// last is how far the shards go, as of the call or later.
+func (b *barrier) last(ctx context.Context) (frontier, error) {
 	b.mu.Lock()
 	q := b.next
 	if q == nil {
@@ -39,7 +39,7 @@ func (b *barrier) last(ctx context.Context) (uint64, error) {
 	case <-q.done:
 		return q.last, q.err
 	case <-ctx.Done():
-		return 0, context.Cause(ctx)
+		return nil, context.Cause(ctx)
 	}
 }
 

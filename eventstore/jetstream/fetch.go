@@ -62,7 +62,7 @@ func (s *Store) fetchPage(ctx context.Context, next uint64) (entries []*entry, e
 
 // fetchOne reads a message from the leader.
 func (s *Store) fetchOne(sequence uint64) (*entry, error) {
-	m, err := s.askLeader(map[string]any{"seq": sequence}, time.Now().Add(s.options.ReadTimeout))
+	m, err := s.askLeader(s.address.stream(), map[string]any{"seq": sequence}, time.Now().Add(s.options.ReadTimeout))
 	if err != nil {
 		return nil, err
 	}
@@ -88,7 +88,7 @@ func (s *Store) fetchMissing(ctx context.Context, sequence uint64) ([]*entry, er
 			return nil, err
 		}
 	}
-	last, err := s.barrier.last(ctx)
+	last, err := s.askLast(s.address.stream())
 	if err != nil {
 		return nil, err
 	}
@@ -119,7 +119,7 @@ func (s *Store) check(e *entry) (*body, error) {
 	if err != nil {
 		return nil, err
 	}
-	if want := s.address.subject(b.Stream); e.subject != want {
+	if want := s.shards.subject(b.Stream); e.subject != want {
 		return nil, fmt.Errorf("it is on the subject %s, and of the stream %q", e.subject, b.Stream)
 	}
 	return b, nil
@@ -134,4 +134,23 @@ func (s *Store) damaged(sequence uint64, err error) error {
 	copied := *damage
 	copied.Reason = fmt.Sprintf("message %d of the stream %s: %s", sequence, s.address.stream(), strings.TrimSuffix(damage.Reason, "."))
 	return fmt.Errorf("%w; find the server whose replica is damaged, wipe its store and let it fill again (docs/distributed.md)", &copied)
+}
+
+// checkState refuses a stream whose leader says that messages are missing.
+func (s *Store) checkState(info *jetstream.StreamInfo) error {
+	state := &info.State
+	reason := ""
+	switch {
+	case state.FirstSeq > 1:
+		reason = fmt.Sprintf("the stream %s begins with message %d", info.Config.Name, state.FirstSeq)
+	case state.NumDeleted > 0:
+		reason = fmt.Sprintf("%d messages within the stream %s are missing", state.NumDeleted, info.Config.Name)
+	default:
+		return nil
+	}
+	if info.Cluster != nil {
+		reason += " on its leader, the server " + info.Cluster.Leader
+	}
+	return fmt.Errorf("%w; let another server lead (nats stream cluster step-down), wipe the store of this one, and let it fill again (docs/distributed.md)",
+		&eventstore.DamageError{Reason: reason})
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -37,6 +38,7 @@ type follower struct {
 	wake   chan struct{}
 
 	mu        sync.Mutex
+	reached   frontier            // the replica goes so far
 	applied   uint64              // the last message in the replica
 	known     uint64              // the stream goes so far, at least
 	delivered map[uint64]*entry   // of this process, by sequence number
@@ -53,9 +55,9 @@ type pending struct {
 	err     error
 }
 
-func newFollower(s *Store, applied uint64) *follower {
+func newFollower(s *Store, applied uint64, reached frontier) *follower {
 	return &follower{
-		store: s, applied: applied, known: applied,
+		store: s, applied: applied, reached: reached, known: applied,
 		places: places{last: map[string]place{}}, wake: make(chan struct{}, 1),
 		delivered: map[uint64]*entry{}, expected: map[string]*pending{}, moved: make(chan struct{}),
 	}
@@ -107,6 +109,10 @@ func (p *pending) wait(deadline time.Time) ([]eventstore.Result, error) {
 // reading it.
 func (f *follower) deliver(sequence uint64, m *nats.Msg) {
 	f.mu.Lock()
+	if f.store.shards.n > 1 { // its place in the order is not known
+		f.mu.Unlock()
+		return
+	}
 	if sequence > f.applied && len(f.delivered) < maxDelivered {
 		f.delivered[sequence] = &entry{sequence: sequence, subject: m.Subject, header: m.Header, data: m.Data}
 	}
@@ -130,14 +136,16 @@ func (f *follower) hear(sequence uint64) {
 	}
 }
 
-// waitFor returns when the replica holds everything up to a message.
-func (f *follower) waitFor(ctx context.Context, sequence uint64) error {
-	f.hear(sequence)
+// waitFor returns when the replica goes as far as a frontier.
+func (f *follower) waitFor(ctx context.Context, to frontier) error {
+	if len(to) == 1 {
+		f.hear(to[0])
+	}
 	for {
 		f.mu.Lock()
-		applied, err, moved := f.applied, f.err, f.moved
+		there, err, moved := f.reached.covers(to), f.err, f.moved
 		f.mu.Unlock()
-		if applied >= sequence {
+		if there {
 			return nil
 		}
 		if err != nil {
@@ -187,7 +195,7 @@ func (f *follower) run(ctx context.Context) {
 // lookAround asks how far the stream goes, beside the follower.
 func (f *follower) lookAround() {
 	go func() {
-		if last, err := f.store.barrier.last(f.store.life); err == nil {
+		if last, err := f.store.askLast(f.store.address.stream()); err == nil {
 			f.hear(last)
 		}
 	}()
@@ -215,24 +223,18 @@ func (f *follower) step(ctx context.Context) (more bool, err error) {
 
 // apply writes messages into the replica, and tells those who wait for them.
 func (f *follower) apply(ctx context.Context, entries []*entry) error {
-	type replicating struct {
-		body *body
-		wait func() ([]eventstore.Result, error)
-	}
-	var all []replicating
+	f.mu.Lock()
+	reached := slices.Clone(f.reached)
+	f.mu.Unlock()
+	var all []*replicating
 	var failure error
 	for _, e := range entries {
-		b, err := f.store.open(ctx, e)
+		r, err := f.begin(ctx, e, reached)
 		if err != nil {
 			failure = err
 			break
 		}
-		wait, err := f.store.replica.Replicate(ctx, e.sequence, b.commits()...)
-		if err != nil {
-			failure = err
-			break
-		}
-		all = append(all, replicating{b, wait})
+		all = append(all, r)
 	}
 	defer f.announce()
 	for n, r := range all {
@@ -241,16 +243,52 @@ func (f *follower) apply(ctx context.Context, entries []*entry) error {
 			for _, rest := range all[n+1:] {
 				rest.wait() //nolint:errcheck // they fail as well, for they do not follow
 			}
-			return f.store.damaged(entries[n].sequence, err)
+			return f.store.damaged(r.entry.sequence, err)
 		}
-		f.done(entries[n], r.body, results)
+		f.done(r, results)
 	}
 	return failure
 }
 
+// replicating is a message on its way into the replica.
+type replicating struct {
+	entry *entry
+	body  *body
+	shard int
+	token uint64 // its sequence number in the shard
+	wait  func() ([]eventstore.Result, error)
+}
+
+// begin has a message written into the replica, behind those that have begun, which go
+// as far as reached; it takes that further. A message that was sourced a second time is
+// written as one that says nothing.
+func (f *follower) begin(ctx context.Context, e *entry, reached frontier) (*replicating, error) {
+	b, err := f.store.open(ctx, e)
+	if err != nil {
+		return nil, err
+	}
+	r := &replicating{entry: e, body: b, shard: f.store.shards.of(b.Stream)}
+	if r.token, err = f.store.shards.sequence(e, r.shard); err != nil {
+		return nil, f.store.damaged(e.sequence, &eventstore.DamageError{Reason: err.Error()})
+	}
+	last := reached[r.shard]
+	if r.token > last+1 {
+		return nil, f.store.damaged(e.sequence, &eventstore.DamageError{
+			Reason: fmt.Sprintf("it is number %d of the stream %s, and number %d has not come", r.token, f.store.shards.name(r.shard), last+1),
+		})
+	}
+	var commits []eventstore.Commit
+	if r.token == last+1 {
+		commits = b.commits()
+		reached[r.shard] = r.token
+	}
+	r.wait, err = f.store.replica.Replicate(ctx, e.sequence, reached.note(), commits...)
+	return r, err
+}
+
 // done notes that a message is in the replica.
-func (f *follower) done(e *entry, b *body, results []eventstore.Result) {
-	at := place{version: b.After, token: e.sequence}
+func (f *follower) done(r *replicating, results []eventstore.Result) {
+	e, at := r.entry, place{version: r.body.After, token: r.token}
 	for i := range results {
 		if results[i].Last > 0 {
 			at.version = results[i].Version
@@ -259,7 +297,10 @@ func (f *follower) done(e *entry, b *body, results []eventstore.Result) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	p := f.expected[e.header.Get(jetstream.MsgIDHeader)]
-	f.places.move(b.Stream, at, p != nil)
+	if r.token > f.reached[r.shard] {
+		f.reached[r.shard] = r.token
+		f.places.move(r.body.Stream, at, p != nil)
+	}
 	f.applied = e.sequence
 	f.known = max(f.known, e.sequence)
 	delete(f.delivered, e.sequence)

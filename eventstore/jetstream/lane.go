@@ -41,7 +41,7 @@ func (s *Store) serve(stream string, items []*item) (again []*item) {
 			return append(fail(bundle[:n], err), append(bundle[n:], rest...)...)
 		}
 		bundle, rest = bundle[:n], append(bundle[n:len(bundle):len(bundle)], rest...)
-		results, err := s.publish(m, at.token, deadline)
+		results, err := s.publish(stream, m, at.token, deadline)
 		switch {
 		case err == nil:
 			return append(conclude(bundle, results), rest...)
@@ -135,7 +135,7 @@ func (s *Store) message(stream string, bundle []*item, at place) (m *nats.Msg, n
 		for _, i := range bundle[:n] {
 			b.Commits = append(b.Commits, commitOf(i.commit()))
 		}
-		m, err := newMessage(s.address.stream(), s.address.subject(stream), id, at.token, &b)
+		m, err := newMessage(s.shards.name(s.shards.of(stream)), s.shards.subject(stream), id, at.token, &b)
 		if err != nil {
 			return nil, n, err
 		}

@@ -4,12 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"strconv"
 	"time"
 
 	"github.com/gofrs/flock"
-	"github.com/google/uuid"
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
@@ -35,7 +33,7 @@ func Open(ctx context.Context, address, replica string, opts *Options) (*Store, 
 	}
 	s := &Store{address: a, options: opts.withDefaults(), closed: make(chan struct{})}
 	s.life, s.cancel = context.WithCancel(context.Background())
-	s.barrier = &barrier{ask: s.askLast}
+	s.barrier = &barrier{ask: s.askFrontier}
 	s.lanes = &lanes{serve: s.serve, waiting: map[string][]*item{}, busy: map[string]bool{}}
 	if err := s.start(ctx, replica); err != nil {
 		return nil, errors.Join(fmt.Errorf("open %s: %w", s, err), s.release())
@@ -51,18 +49,13 @@ func (s *Store) start(ctx context.Context, replica string) error {
 	if err := s.checkSync(ctx); err != nil {
 		return err
 	}
-	info, err := s.findStream(ctx)
-	if err != nil {
+	if err := s.findStreams(ctx); err != nil {
 		return err
-	}
-	s.id = info.Config.Metadata[metadataID]
-	if s.options.ID != "" && s.options.ID != s.id {
-		return fmt.Errorf("%w of stream %s: it is log %s, and not %s", ErrSettings, info.Config.Name, s.id, s.options.ID)
 	}
 	if err := s.openReplica(ctx, replica); err != nil {
 		return err
 	}
-	return s.follow(ctx, &info.State)
+	return s.follow(ctx)
 }
 
 // connect makes the connection, which then is kept for as long as the store is open,
@@ -85,53 +78,6 @@ func (s *Store) connect() (err error) {
 	return err
 }
 
-// findStream finds the stream of the log, or creates it.
-func (s *Store) findStream(ctx context.Context) (*jetstream.StreamInfo, error) {
-	id := s.options.ID
-	if id == "" {
-		id = uuid.Must(uuid.NewV7()).String()
-	}
-	want := s.address.config(id, s.options.Replicas)
-	deadline, cancel := context.WithTimeout(ctx, s.options.ReadTimeout)
-	defer cancel()
-	stream, err := retry(deadline, func(ctx context.Context) (jetstream.Stream, error) {
-		stream, err := s.js.Stream(ctx, want.Name)
-		if !errors.Is(err, jetstream.ErrStreamNotFound) || s.options.MustExist {
-			return stream, err
-		}
-		stream, err = s.js.CreateStream(ctx, want)
-		if errors.Is(err, jetstream.ErrStreamNameAlreadyInUse) { // by another process, at this moment
-			return s.js.Stream(ctx, want.Name)
-		}
-		return stream, err
-	})
-	switch {
-	case errors.Is(err, jetstream.ErrStreamNotFound):
-		return nil, fmt.Errorf("there is no stream %s: %w", want.Name, fs.ErrNotExist)
-	case err != nil:
-		return nil, fmt.Errorf("find the stream %s: %w", want.Name, explain(err))
-	}
-	info := stream.CachedInfo()
-	return info, check(&info.Config, &want)
-}
-
-// retry repeats what fails because the cluster is not ready, until the context ends.
-func retry[T any](ctx context.Context, try func(context.Context) (T, error)) (T, error) {
-	for {
-		attempt, cancel := context.WithTimeout(ctx, 5*time.Second)
-		result, err := try(attempt)
-		cancel()
-		if err == nil || !errors.Is(explain(err), ErrUnavailable) || ctx.Err() != nil {
-			return result, err
-		}
-		select {
-		case <-time.After(longestPause):
-		case <-ctx.Done():
-			return result, err
-		}
-	}
-}
-
 // openReplica opens the file, for this process alone.
 func (s *Store) openReplica(ctx context.Context, path string) (err error) {
 	lock := flock.New(path + ".lock")
@@ -151,22 +97,23 @@ func (s *Store) openReplica(ctx context.Context, path string) (err error) {
 }
 
 // follow starts to follow, and returns when the replica has what there was.
-func (s *Store) follow(ctx context.Context, state *jetstream.StreamState) error {
-	mark, _, err := s.replica.Mark(ctx)
+func (s *Store) follow(ctx context.Context) error {
+	mark, note, err := s.replica.Mark(ctx)
 	if err != nil {
 		return err
 	}
-	if state.FirstSeq > 1 {
-		return s.damaged(1, &eventstore.DamageError{Reason: fmt.Sprintf("it is gone; the stream begins with message %d", state.FirstSeq)})
+	reached, err := parseFrontier(mark, note, s.shards.n)
+	if err != nil {
+		return err
 	}
-	s.follower = newFollower(s, mark)
-	last, err := s.barrier.last(ctx)
+	last, err := s.askLast(s.address.stream())
 	if err != nil {
 		return err
 	}
 	if err := s.checkReplica(ctx, mark, last); err != nil {
 		return err
 	}
+	s.follower = newFollower(s, mark, reached)
 	if s.bells, err = s.conn.Subscribe(s.address.prefix("bell")+">", s.ring); err != nil {
 		return explain(err)
 	}
@@ -178,7 +125,12 @@ func (s *Store) follow(ctx context.Context, state *jetstream.StreamState) error 
 	if last > mark+pageSize {
 		s.options.Logger.Info("the replica is being filled", "log", s.String(), "replica", s.replica.Path(), "messages", last-mark)
 	}
-	return s.follower.waitFor(ctx, last)
+	s.follower.hear(last)
+	to, err := s.barrier.last(ctx)
+	if err != nil {
+		return err
+	}
+	return s.follower.waitFor(ctx, to)
 }
 
 // ring hears that a message was stored.

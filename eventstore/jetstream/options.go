@@ -47,6 +47,9 @@ const (
 	DefaultReadTimeout   = 15 * time.Second
 )
 
+// maxShards is how many shards are of any use to machines of which there are at most a dozen.
+const maxShards = 64
+
 // Options say how to open a log. The zero value is good where Monitors or the address
 // say what the disks promise.
 type Options struct {
@@ -69,6 +72,11 @@ type Options struct {
 	// Replicas is how many servers hold the log: DefaultReplicas when zero. A log that
 	// is there must have as many.
 	Replicas int
+
+	// Shards is over how many streams the messages are spread, by the streams of the log,
+	// each with a leader of its own: 1 when zero, or as many as there are. One more stream
+	// then brings them into one order, which costs a hop. A log keeps its number for ever.
+	Shards int
 
 	// AppendTimeout is how long an append goes on trying to learn what became of it,
 	// before it answers ErrUnknown or ErrUnavailable; DefaultAppendTimeout when zero. The
@@ -102,6 +110,9 @@ func (o *Options) Validate() error {
 	}
 	if o.Replicas < 0 || o.Replicas > 5 {
 		errs = append(errs, fmt.Errorf("Replicas is %d; from 1 to 5, or 0 for %d", o.Replicas, DefaultReplicas))
+	}
+	if o.Shards < 0 || o.Shards > maxShards {
+		errs = append(errs, fmt.Errorf("Shards is %d; from 1 to %d, or 0 for what there is", o.Shards, maxShards))
 	}
 	if o.AppendTimeout < 0 || o.ReadTimeout < 0 {
 		errs = append(errs, errors.New("a timeout is negative; use 0 for the default"))

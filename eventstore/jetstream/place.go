@@ -14,7 +14,7 @@ import (
 )
 
 // place is where a stream of the log is: the version of its last record, and the
-// sequence number of the last message on its subject, 0 for none, which the next
+// sequence number, in its shard, of the last message on its subject, 0 for none, which the next
 // message names as the one that it follows.
 type place struct {
 	version   eventstore.Version
@@ -77,23 +77,23 @@ func (s *Store) place(stream string, deadline time.Time) (place, error) {
 // confirm is where a stream is, as the leader knows. What was appended to it before the
 // call is in the replica after it.
 func (s *Store) confirm(stream string, deadline time.Time) (place, error) {
-	token, err := s.lastOf(s.address.subject(stream), deadline)
+	token, err := s.lastOf(stream, deadline)
 	if err != nil {
 		return place{}, err
 	}
 	ctx, cancel := context.WithDeadline(s.life, deadline)
 	defer cancel()
-	if err := s.follower.waitFor(ctx, token); err != nil {
+	if err := s.follower.waitFor(ctx, s.shards.only(s.shards.of(stream), token)); err != nil {
 		return place{}, err
 	}
 	version, err := s.replica.Version(ctx, stream)
 	return place{version: version, token: token, confirmed: true}, err
 }
 
-// lastOf is the sequence number of the last message on a subject, 0 where there is
-// none, as the stream's leader knows: other replicas may be behind.
-func (s *Store) lastOf(subject string, deadline time.Time) (uint64, error) {
-	m, err := s.askLeader(map[string]any{"last_by_subj": subject}, deadline)
+// lastOf is the sequence number in its shard of the last message to a stream, 0 where
+// there is none, as the shard's leader knows: other replicas may be behind.
+func (s *Store) lastOf(stream string, deadline time.Time) (uint64, error) {
+	m, err := s.askLeader(s.shards.name(s.shards.of(stream)), map[string]any{"last_by_subj": s.shards.subject(stream)}, deadline)
 	if errors.Is(err, jetstream.ErrMsgNotFound) {
 		return 0, nil
 	}
@@ -111,8 +111,9 @@ type stored struct {
 	Data     []byte `json:"data"`
 }
 
-// askLeader gets one message from the stream's leader, and tries until the deadline.
-func (s *Store) askLeader(which map[string]any, deadline time.Time) (*stored, error) {
+// askLeader gets one message from the leader of a stream in the cluster, and tries until
+// the deadline.
+func (s *Store) askLeader(stream string, which map[string]any, deadline time.Time) (*stored, error) {
 	request, err := json.Marshal(which)
 	if err != nil {
 		return nil, err
@@ -121,7 +122,7 @@ func (s *Store) askLeader(which map[string]any, deadline time.Time) (*stored, er
 		Error   *jetstream.APIError `json:"error"`
 		Message *stored             `json:"message"`
 	}
-	if err := s.ask("$JS.API.STREAM.MSG.GET."+s.address.stream(), request, &answer, deadline); err != nil {
+	if err := s.ask("$JS.API.STREAM.MSG.GET."+stream, request, &answer, deadline); err != nil {
 		return nil, err
 	}
 	switch {
@@ -157,7 +158,7 @@ func (s *Store) ask(subject string, request []byte, answer any, deadline time.Ti
 			return eventstore.ErrClosed
 		}
 		if isFinal(err) || time.Now().After(deadline) {
-			return fmt.Errorf("ask the leader of %s: %w", s.address.stream(), explain(err))
+			return fmt.Errorf("%s: %w", subject, explain(err))
 		}
 		time.Sleep(min(firstPause<<min(attempt, 10), longestPause))
 	}

@@ -27,7 +27,7 @@ const (
 // when a leader dies. It names the message that it follows on its subject, so that of
 // all its copies one is stored at most; and once something else follows that message,
 // none ever is: errStale.
-func (s *Store) publish(m *nats.Msg, follows uint64, deadline time.Time) ([]eventstore.Result, error) {
+func (s *Store) publish(stream string, m *nats.Msg, follows uint64, deadline time.Time) ([]eventstore.Result, error) {
 	p := s.follower.expect(m.Header.Get(jetstream.MsgIDHeader))
 	defer s.follower.forget(p)
 	maybe := false // a copy may be on its way, or stored
@@ -38,7 +38,7 @@ func (s *Store) publish(m *nats.Msg, follows uint64, deadline time.Time) ([]even
 			s.follower.deliver(sequence, m)
 			return p.wait(deadline)
 		case isWrongSequence(err):
-			stale, err := s.stale(m.Subject, follows, deadline)
+			stale, err := s.stale(stream, follows, deadline)
 			switch {
 			case p.landed():
 				return p.results, nil
@@ -112,16 +112,16 @@ func isFinal(err error) bool {
 	return errors.Is(err, nats.ErrMaxPayload) || errors.Is(err, nats.ErrConnectionClosed) || errors.Is(err, nats.ErrPermissionViolation)
 }
 
-// stale reports whether a subject has gone on from a message. When it returns, the
+// stale reports whether a stream has gone on from a message. When it returns, the
 // replica has what it has gone on with.
-func (s *Store) stale(subject string, follows uint64, deadline time.Time) (bool, error) {
-	last, err := s.lastOf(subject, deadline)
+func (s *Store) stale(stream string, follows uint64, deadline time.Time) (bool, error) {
+	last, err := s.lastOf(stream, deadline)
 	if err != nil || last == follows {
 		return false, err
 	}
 	ctx, cancel := context.WithDeadline(s.life, deadline)
 	defer cancel()
-	if err := s.follower.waitFor(ctx, last); err != nil {
+	if err := s.follower.waitFor(ctx, s.shards.only(s.shards.of(stream), last)); err != nil {
 		return false, err
 	}
 	return true, nil

@@ -25,6 +25,7 @@ var (
 // value is not usable. Its methods may be called from any number of goroutines.
 type Store struct {
 	address address
+	shards  shards
 	options Options // nothing left open
 	id      string
 
@@ -94,20 +95,37 @@ func (s *Store) current(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeoutCause(ctx, s.options.ReadTimeout, fmt.Errorf("%w: message %d could not be read", ErrUnavailable, last))
+	ctx, cancel := context.WithTimeoutCause(ctx, s.options.ReadTimeout, fmt.Errorf("%w: the replica could not be brought up to date", ErrUnavailable))
 	defer cancel()
 	return s.follower.waitFor(ctx, last)
 }
 
-// askLast asks the stream's leader how far the stream goes.
-func (s *Store) askLast() (uint64, error) {
+// askFrontier asks the shards' leaders how far they go.
+func (s *Store) askFrontier() (frontier, error) {
+	f := make(frontier, s.shards.n)
+	errs := make([]error, s.shards.n)
+	var all sync.WaitGroup
+	for shard := range f {
+		ask := func() { f[shard], errs[shard] = s.askLast(s.shards.name(shard)) }
+		if shard == len(f)-1 {
+			ask()
+		} else {
+			all.Go(ask)
+		}
+	}
+	all.Wait()
+	return f, errors.Join(errs...)
+}
+
+// askLast asks a stream's leader how far the stream goes.
+func (s *Store) askLast(stream string) (uint64, error) {
 	var answer struct {
 		Error *jetstream.APIError `json:"error"`
 		State struct {
 			LastSequence uint64 `json:"last_seq"`
 		} `json:"state"`
 	}
-	err := s.ask("$JS.API.STREAM.INFO."+s.address.stream(), nil, &answer, time.Now().Add(s.options.ReadTimeout))
+	err := s.ask("$JS.API.STREAM.INFO."+stream, nil, &answer, time.Now().Add(s.options.ReadTimeout))
 	if err == nil && answer.Error != nil {
 		err = explain(answer.Error)
 	}

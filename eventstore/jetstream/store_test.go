@@ -20,17 +20,21 @@ func TestStore(t *testing.T) {
 	require.NoError(t, err)
 	srv.Start()
 	t.Cleanup(func() { srv.Shutdown(); srv.WaitForShutdown() })
-	var n atomic.Int64
-	eventstoretest.Run(t, eventstoretest.Features{Persistent: true, MultiProcess: true}, func(t testing.TB, dir string) eventstore.Store {
-		name := strings.Map(func(r rune) rune {
-			if r == '/' || r == '.' {
-				return '_'
-			}
-			return r
-		}, dir)
-		name = name[max(0, len(name)-60):]
-		s, err := jetstream.Open(t.Context(), srv.ClientURL()+"/"+name+"?sync=lazy", filepath.Join(t.TempDir(), fmt.Sprint(n.Add(1), ".db")), &jetstream.Options{Replicas: 1})
-		require.NoError(t, err)
-		return s
-	})
+	for _, shards := range []int{1, 3} {
+		t.Run(fmt.Sprint(shards), func(t *testing.T) {
+			var n atomic.Int64
+			eventstoretest.Run(t, eventstoretest.Features{Persistent: true, MultiProcess: true}, func(t testing.TB, dir string) eventstore.Store {
+				name := strings.Map(func(r rune) rune {
+					if r == '/' || r == '.' {
+						return '_'
+					}
+					return r
+				}, dir)
+				name = name[max(0, len(name)-60):]
+				s, err := jetstream.Open(t.Context(), srv.ClientURL()+"/"+name+"?sync=lazy", filepath.Join(t.TempDir(), fmt.Sprint(n.Add(1), ".db")), &jetstream.Options{Replicas: 1, Shards: shards})
+				require.NoError(t, err)
+				return s
+			})
+		})
+	}
 }

@@ -37,14 +37,15 @@ func (r *Replica) validate() error {
 const replicaSQL = `CREATE TABLE replica (
   singleton INTEGER PRIMARY KEY CHECK (singleton = 1),
   origin    TEXT    NOT NULL,
-  mark      INTEGER NOT NULL           -- the last entry of the original that is in here, by its own count
+  mark      INTEGER NOT NULL,          -- the last entry of the original that is in here, by its own count
+  note      BLOB    NOT NULL           -- what the follower has to know to go on from there
 ) STRICT`
 
 func createReplica(c conn, r *Replica) error {
 	if err := c.exec(replicaSQL); err != nil {
 		return err
 	}
-	insert, err := c.prepare("INSERT INTO replica (singleton, origin, mark) VALUES (1, ?, 0)")
+	insert, err := c.prepare("INSERT INTO replica (singleton, origin, mark, note) VALUES (1, ?, 0, x'')")
 	if err != nil {
 		return err
 	}
@@ -83,7 +84,7 @@ func (o *Options) synchronous() string {
 
 // Replicate appends what one entry of the original holds, and notes in the same
 // transaction that the replica goes up to it: mark is the entry's number, one more than that
-// of the entry before.
+// of the entry before, and note is whatever the follower has to know to go on behind it.
 // Entries are given in their order, by one goroutine; several that wait share a
 // transaction. The results come from wait, which must be called.
 //
@@ -91,11 +92,11 @@ func (o *Options) synchronous() string {
 // commit that conflicts, other than because an earlier one of its entry was refused,
 // cannot have been accepted by the original: that is a DamageError, and nothing of the
 // entry, nor of those after it, is stored.
-func (db *DB) Replicate(ctx context.Context, mark uint64, commits ...eventstore.Commit) (wait func() ([]eventstore.Result, error), err error) {
+func (db *DB) Replicate(ctx context.Context, mark uint64, note []byte, commits ...eventstore.Commit) (wait func() ([]eventstore.Result, error), err error) {
 	if db.options.Replica == nil || mark == 0 {
 		return nil, fmt.Errorf("replicate to log %s: %w: it was not opened as one, or entry %d is none", db.path, ErrReplica, mark)
 	}
-	r, err := db.enqueue(ctx, mark, commits)
+	r, err := db.enqueue(ctx, &request{commits: commits, mark: mark, note: note})
 	if err != nil {
 		return nil, err
 	}
@@ -114,7 +115,8 @@ func (w *writer) mark() error {
 			return fmt.Errorf("%w: entry %d does not follow entry %d", ErrReplica, r.mark, w.batch[i-1].mark)
 		}
 	}
-	n, err := w.conn.setMark.exec(int64(first)+int64(len(w.batch))-1, int64(first)-1)
+	last := w.batch[len(w.batch)-1]
+	n, err := w.conn.setMark.exec(int64(last.mark), blob(last.note), int64(first)-1)
 	if err == nil && n == 0 {
 		err = fmt.Errorf("%w: entry %d does not follow what is in it", ErrReplica, first)
 	}
@@ -134,29 +136,29 @@ func forked(mark uint64, refusal error) error {
 	}
 }
 
-// Mark is the number of the last entry of the original that the replica holds, and
-// where the original is. The error of a log that is no replica is ErrReplica.
-func (db *DB) Mark(ctx context.Context) (mark uint64, origin string, err error) {
+// Mark is the number of the last entry of the original that the replica holds, and the
+// note that came with it. The error of a log that is no replica is ErrReplica.
+func (db *DB) Mark(ctx context.Context) (mark uint64, note []byte, err error) {
 	leave, err := db.enter()
 	if err != nil {
-		return 0, "", err
+		return 0, nil, err
 	}
 	defer leave()
 	if err := ctx.Err(); err != nil {
-		return 0, "", err
+		return 0, nil, err
 	}
 	var replicas int
 	err = db.readers.QueryRowContext(background(ctx), "SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name = 'replica'").Scan(&replicas)
 	if err == nil && replicas == 0 {
-		return 0, "", fmt.Errorf("log %s: %w: it is a log of its own", db.path, ErrReplica)
+		return 0, nil, fmt.Errorf("log %s: %w: it is a log of its own", db.path, ErrReplica)
 	}
 	if err == nil {
-		err = db.readers.QueryRowContext(background(ctx), "SELECT mark, origin FROM replica").Scan(&mark, &origin)
+		err = db.readers.QueryRowContext(background(ctx), "SELECT mark, note FROM replica").Scan(&mark, &note)
 	}
 	if err != nil {
-		return 0, "", fmt.Errorf("read the mark of log %s: %w", db.path, explain(err))
+		return 0, nil, fmt.Errorf("read the mark of log %s: %w", db.path, explain(err))
 	}
-	return mark, origin, nil
+	return mark, note, nil
 }
 
 // Version is that of the last record of a stream, 0 where there is none.

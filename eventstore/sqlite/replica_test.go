@@ -1,6 +1,7 @@
 package sqlite
 
 import (
+	"fmt"
 	"path/filepath"
 	"testing"
 
@@ -19,7 +20,7 @@ func openReplica(t *testing.T, path, id string) *DB {
 
 func replicate(t *testing.T, db *DB, mark uint64, commits ...eventstore.Commit) ([]eventstore.Result, error) {
 	t.Helper()
-	wait, err := db.Replicate(t.Context(), mark, commits...)
+	wait, err := db.Replicate(t.Context(), mark, fmt.Append(nil, mark), commits...)
 	require.NoError(t, err)
 	return wait()
 }
@@ -50,10 +51,10 @@ func TestReplica(t *testing.T) {
 	require.NoError(t, db.Close())
 
 	db = openReplica(t, path, "the-log")
-	mark, origin, err := db.Mark(t.Context())
+	mark, note, err := db.Mark(t.Context())
 	require.NoError(t, err)
 	require.EqualValues(t, 2, mark, "an entry that is void is an entry")
-	require.Equal(t, "somewhere", origin)
+	require.Equal(t, "2", string(note))
 	for stream, want := range map[string]eventstore.Version{"a": 2, "b": 0} {
 		version, err := db.Version(t.Context(), stream)
 		require.NoError(t, err)
@@ -72,6 +73,8 @@ func TestReplicaOfFork(t *testing.T) {
 		require.ErrorIs(t, err, eventstore.ErrDamaged)
 		require.ErrorContains(t, err, "entry 2")
 	}
+	_, err = replicate(t, db, 3, entry("b", 0, "x"))
+	require.ErrorIs(t, err, ErrReplica, "what follows an entry that failed has no effect")
 	mark, _, err := db.Mark(t.Context())
 	require.NoError(t, err)
 	require.EqualValues(t, 1, mark)
@@ -104,7 +107,7 @@ func TestReplicaIsNoLog(t *testing.T) {
 	own := filepath.Join(dir, "own.db")
 	log, err := Open(t.Context(), own, nil)
 	require.NoError(t, err)
-	_, err = log.Replicate(t.Context(), 1)
+	_, err = log.Replicate(t.Context(), 1, nil)
 	require.ErrorIs(t, err, ErrReplica)
 	_, _, err = log.Mark(t.Context())
 	require.ErrorIs(t, err, ErrReplica)

@@ -41,7 +41,7 @@ func newWriterConn(c conn, o *Options) (*writerConn, error) {
 			VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`},
 	}
 	if o.Replica != nil {
-		statements = append(statements, prepared{&w.setMark, "UPDATE replica SET mark = ? WHERE mark = ?"})
+		statements = append(statements, prepared{&w.setMark, "UPDATE replica SET mark = ?, note = ? WHERE mark = ?"})
 	}
 	for _, s := range statements {
 		prepared, err := c.prepare(s.sql)
