@@ -32,10 +32,50 @@ func IsAddress(s string) bool {
 var schemes = map[string]bool{"nats": true, "tls": true, "ws": true, "wss": true}
 
 // parseAddress reads nats://user:password@host:4222,host:4222/NAME?sync=always. The
-// user, the name and what follows it may be left out.
-func parseAddress(s string) (address, error) {
-	bad := func(why string) (address, error) {
-		return address{}, fmt.Errorf("address of a log: %s; write nats://HOST:4222,HOST:4222/NAME?sync=always", why)
+// user, the name and what follows it may be left out; each host may have a scheme and a
+// user of its own, as NATS writes several servers.
+func parseAddress(s string) (a address, err error) {
+	defer func() {
+		if err != nil {
+			err = fmt.Errorf("address of a log: %w; write nats://HOST:4222,HOST:4222/NAME?sync=always", err)
+		}
+	}()
+	var servers []string
+	var first, last *url.URL
+	for _, one := range strings.Split(s, ",") {
+		if last != nil && last.Path+last.RawQuery != "" {
+			return a, errors.New("the name comes after the last host")
+		}
+		if last, err = parseServer(one, first); err != nil {
+			return a, err
+		}
+		if first == nil {
+			first = last
+		}
+		servers = append(servers, (&url.URL{Scheme: last.Scheme, User: last.User, Host: last.Host}).String())
+	}
+	a = address{servers: strings.Join(servers, ","), name: strings.Trim(last.Path, "/")}
+	if a.name == "" {
+		a.name = DefaultName
+	}
+	if !logName.MatchString(a.name) {
+		return a, fmt.Errorf("%q is no name of a log, which has letters, digits, _ and -", a.name)
+	}
+	for key, values := range last.Query() {
+		if key != "sync" {
+			return a, fmt.Errorf("it knows no %q", key)
+		}
+		if a.sync, err = parseSync(values[len(values)-1]); err != nil {
+			return a, err
+		}
+	}
+	return a, nil
+}
+
+// parseServer reads one server of an address. What it does not say is as with the first.
+func parseServer(s string, first *url.URL) (*url.URL, error) {
+	if first != nil && !strings.Contains(s, "://") {
+		s = first.Scheme + "://" + s
 	}
 	u, err := url.Parse(s)
 	if err != nil {
@@ -43,35 +83,18 @@ func parseAddress(s string) (address, error) {
 		if errors.As(err, &parse) {
 			err = parse.Err // without the address, which may hold a password
 		}
-		return bad(err.Error())
+		return nil, err
 	}
 	if !schemes[u.Scheme] {
-		return bad(fmt.Sprintf("%q is no scheme of NATS", u.Scheme))
+		return nil, fmt.Errorf("%q is no scheme of NATS", u.Scheme)
 	}
-	a := address{name: strings.Trim(u.Path, "/")}
-	if a.name == "" {
-		a.name = DefaultName
+	if u.Host == "" {
+		return nil, errors.New("a host is missing")
 	}
-	if !logName.MatchString(a.name) {
-		return bad(fmt.Sprintf("%q is no name of a log, which has letters, digits, _ and -", a.name))
+	if u.User == nil && first != nil {
+		u.User = first.User
 	}
-	for key, values := range u.Query() {
-		if key != "sync" {
-			return bad(fmt.Sprintf("it knows no %q", key))
-		}
-		if a.sync, err = parseSync(values[len(values)-1]); err != nil {
-			return bad(err.Error())
-		}
-	}
-	var servers []string
-	for _, host := range strings.Split(u.Host, ",") {
-		if host == "" {
-			return bad("a host is missing")
-		}
-		servers = append(servers, (&url.URL{Scheme: u.Scheme, User: u.User, Host: host}).String())
-	}
-	a.servers = strings.Join(servers, ",")
-	return a, nil
+	return u, nil
 }
 
 // stream is the name of the stream that has the log in its order.

@@ -41,6 +41,7 @@ type follower struct {
 	reached   frontier            // the replica goes so far
 	applied   uint64              // the last message in the replica
 	known     uint64              // the stream goes so far, at least
+	rung      uint64              // a bell has rung for this message
 	delivered map[uint64]*entry   // of this process, by sequence number
 	expected  map[string]*pending // of this process, by ID
 	moved     chan struct{}       // closed when applied rises next, or err is set
@@ -49,7 +50,7 @@ type follower struct {
 
 // pending is a message of this process whose effect is waited for.
 type pending struct {
-	id      string
+	message *nats.Msg
 	done    chan struct{} // closed when the two below are set
 	results []eventstore.Result
 	err     error
@@ -64,8 +65,8 @@ func newFollower(s *Store, applied uint64, reached frontier) *follower {
 }
 
 // expect has the follower say what comes of a message.
-func (f *follower) expect(id string) *pending {
-	p := &pending{id: id, done: make(chan struct{})}
+func (f *follower) expect(m *nats.Msg) *pending {
+	p := &pending{message: m, done: make(chan struct{})}
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.err != nil {
@@ -73,15 +74,17 @@ func (f *follower) expect(id string) *pending {
 		close(p.done)
 		return p
 	}
-	f.expected[id] = p
+	f.expected[p.id()] = p
 	return p
 }
 
 func (f *follower) forget(p *pending) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	delete(f.expected, p.id)
+	delete(f.expected, p.id())
 }
+
+func (p *pending) id() string { return p.message.Header.Get(jetstream.MsgIDHeader) }
 
 // landed reports whether the message is in the replica.
 func (p *pending) landed() bool {
@@ -105,16 +108,27 @@ func (p *pending) wait(deadline time.Time) ([]eventstore.Result, error) {
 	}
 }
 
+// ring hears a bell: a message is stored. Bells ring in the order of the log, so that
+// one for another's message says that no bell will ring for it any more with which it
+// would be delivered. One of this process is delivered, be it before its acknowledgement.
+func (f *follower) ring(sequence uint64, header nats.Header) {
+	f.mu.Lock()
+	f.rung = max(f.rung, sequence)
+	p := f.expected[header.Get(jetstream.MsgIDHeader)]
+	f.mu.Unlock()
+	if p != nil {
+		f.deliver(sequence, header, p.message)
+	} else {
+		f.hear(sequence)
+	}
+}
+
 // deliver hands the follower a message of this process that is stored, which spares
 // reading it.
-func (f *follower) deliver(sequence uint64, m *nats.Msg) {
+func (f *follower) deliver(sequence uint64, header nats.Header, m *nats.Msg) {
 	f.mu.Lock()
-	if f.store.shards.n > 1 { // its place in the order is not known
-		f.mu.Unlock()
-		return
-	}
 	if sequence > f.applied && len(f.delivered) < maxDelivered {
-		f.delivered[sequence] = &entry{sequence: sequence, subject: m.Subject, header: m.Header, data: m.Data}
+		f.delivered[sequence] = &entry{sequence: sequence, subject: m.Subject, header: header, data: m.Data}
 	}
 	f.mu.Unlock()
 	f.hear(sequence)
@@ -123,9 +137,8 @@ func (f *follower) deliver(sequence uint64, m *nats.Msg) {
 // hear tells the follower that the stream goes so far.
 func (f *follower) hear(sequence uint64) {
 	f.mu.Lock()
-	more := sequence > f.known
 	f.known = max(f.known, sequence)
-	more = more || f.delivered[f.applied+1] != nil
+	more := f.known > f.applied
 	f.mu.Unlock()
 	if !more {
 		return
@@ -161,10 +174,13 @@ func (f *follower) waitFor(ctx context.Context, to frontier) error {
 
 // run follows until the context ends, or something is wrong with the log.
 func (f *follower) run(ctx context.Context) {
-	tick := time.NewTicker(lookAround)
+	tick, late := time.NewTicker(lookAround), time.NewTimer(bellWait)
 	defer tick.Stop()
+	defer late.Stop()
+	patient := true
 	for failures := 0; ; {
-		more, err := f.step(ctx)
+		state, err := f.step(ctx, patient)
+		patient = true
 		switch {
 		case ctx.Err() != nil:
 			f.stop(eventstore.ErrClosed)
@@ -177,20 +193,36 @@ func (f *follower) run(ctx context.Context) {
 			if failures++; failures == 1 {
 				f.store.options.Logger.Warn("the log cannot be followed at the moment", "log", f.store.String(), "error", err)
 			}
-		default:
+			late.Reset(longestPause)
+		case state == applied:
 			failures = 0
-		}
-		if more && err == nil {
 			continue
+		case state == expecting:
+			late.Reset(bellWait)
 		}
 		select {
 		case <-ctx.Done():
 		case <-f.wake:
+		case <-late.C:
+			patient = false
 		case <-tick.C:
 			f.lookAround()
 		}
 	}
 }
+
+// progress is what a step has come to.
+type progress int
+
+const (
+	idle      progress = iota // there is nothing to do
+	applied                   // messages were applied, and there may be more
+	expecting                 // a message is stored, and its bell has not rung yet
+)
+
+// bellWait is how long a message that is stored is not read, because its bell may ring
+// and deliver it.
+const bellWait = 5 * time.Millisecond
 
 // lookAround asks how far the stream goes, beside the follower.
 func (f *follower) lookAround() {
@@ -201,24 +233,29 @@ func (f *follower) lookAround() {
 	}()
 }
 
-// step applies the next messages, if there are any, and reports whether there may be more.
-func (f *follower) step(ctx context.Context) (more bool, err error) {
+// step applies the next messages, if there are any. A patient one reads only what no
+// bell will deliver.
+func (f *follower) step(ctx context.Context, patient bool) (progress, error) {
 	f.mu.Lock()
-	next, known := f.applied+1, f.known
+	next, known, rung, hoping := f.applied+1, f.known, f.rung, len(f.expected) > 0
 	var entries []*entry
 	for e := f.delivered[next]; e != nil && len(entries) < pageSize; e = f.delivered[next+uint64(len(entries))] {
 		entries = append(entries, e)
 	}
 	f.mu.Unlock()
 	if len(entries) == 0 {
-		if known < next {
-			return false, nil
+		switch {
+		case known < next:
+			return idle, nil
+		case patient && hoping && rung < next:
+			return expecting, nil
 		}
+		var err error
 		if entries, err = f.store.fetch(ctx, next); err != nil {
-			return false, err
+			return idle, err
 		}
 	}
-	return true, f.apply(ctx, entries)
+	return applied, f.apply(ctx, entries)
 }
 
 // apply writes messages into the replica, and tells those who wait for them.
@@ -305,7 +342,7 @@ func (f *follower) done(r *replicating, results []eventstore.Result) {
 	f.known = max(f.known, e.sequence)
 	delete(f.delivered, e.sequence)
 	if p != nil {
-		delete(f.expected, p.id)
+		delete(f.expected, p.id())
 		p.results = results
 		close(p.done)
 	}

@@ -136,7 +136,7 @@ func (s *Store) follow(ctx context.Context) error {
 // ring hears that a message was stored.
 func (s *Store) ring(m *nats.Msg) {
 	if sequence, err := strconv.ParseUint(m.Header.Get(jetstream.SequenceHeader), 10, 64); err == nil {
-		s.follower.hear(sequence)
+		s.follower.ring(sequence, m.Header)
 	}
 }
 

@@ -28,14 +28,16 @@ const (
 // all its copies one is stored at most; and once something else follows that message,
 // none ever is: errStale.
 func (s *Store) publish(stream string, m *nats.Msg, follows uint64, deadline time.Time) ([]eventstore.Result, error) {
-	p := s.follower.expect(m.Header.Get(jetstream.MsgIDHeader))
+	p := s.follower.expect(m)
 	defer s.follower.forget(p)
 	maybe := false // a copy may be on its way, or stored
 	for attempt := 0; ; attempt++ {
 		sequence, err := s.send(m, firstWait<<min(attempt, 1))
 		switch {
 		case err == nil:
-			s.follower.deliver(sequence, m)
+			if s.shards.n == 1 { // the acknowledgement's number is that in the log
+				s.follower.deliver(sequence, m.Header, m)
+			}
 			return p.wait(deadline)
 		case isWrongSequence(err):
 			stale, err := s.stale(stream, follows, deadline)
