@@ -24,6 +24,8 @@ var allowed = map[string][]string{
 	"eventstore/sqlite":                  {"eventstore"},
 	"eventstore/memory":                  {"eventstore"},
 	"eventstore/eventstoretest":          {"eventstore"},
+	"eventstore/jetstream":               {"eventstore", "eventstore/sqlite"},
+	"eventstore/jetstream/jetstreamtest": {},
 	"eventstore/eventstoretest/powercut": {},
 	"projections":                        {"domain", "eventstore"},
 	"projections/groupview":              {"projections", "domain", "eventstore"},
