@@ -146,7 +146,10 @@ func (s *Store) ask(subject string, request []byte, answer any, deadline time.Ti
 			Error *jetstream.APIError `json:"error"`
 		}
 		if err == nil {
+			s.route.works()
 			err = json.Unmarshal(reply.Data, &failed)
+		} else {
+			s.route.fails(s.conn)
 		}
 		switch {
 		case err == nil && failed.Error != nil && failed.Error.Code >= 500:

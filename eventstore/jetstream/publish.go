@@ -85,8 +85,10 @@ func (s *Store) send(m *nats.Msg, wait time.Duration) (uint64, error) {
 	defer cancel()
 	reply, err := s.conn.RequestMsgWithContext(ctx, m)
 	if err != nil {
+		s.route.fails(s.conn)
 		return 0, err
 	}
+	s.route.works()
 	var ack acknowledgement
 	switch err := json.Unmarshal(reply.Data, &ack); {
 	case err != nil:
