@@ -74,7 +74,6 @@ func (s *Store) connect() (err error) {
 	if s.conn, err = nats.Connect(s.address.servers, options...); err != nil {
 		return explain(err)
 	}
-	s.route.works()
 	s.js, err = jetstream.New(s.conn)
 	return err
 }

@@ -138,6 +138,7 @@ func (s *Store) askLeader(stream string, which map[string]any, deadline time.Tim
 
 // ask asks the API of JetStream, again and again where nobody answers, until the deadline.
 func (s *Store) ask(subject string, request []byte, answer any, deadline time.Time) error {
+	begun := time.Now()
 	for attempt := 0; ; attempt++ {
 		ctx, cancel := context.WithTimeout(s.life, firstWait)
 		reply, err := s.conn.RequestWithContext(ctx, subject, request)
@@ -146,10 +147,7 @@ func (s *Store) ask(subject string, request []byte, answer any, deadline time.Ti
 			Error *jetstream.APIError `json:"error"`
 		}
 		if err == nil {
-			s.route.works()
 			err = json.Unmarshal(reply.Data, &failed)
-		} else {
-			s.route.fails(s.conn)
 		}
 		switch {
 		case err == nil && failed.Error != nil && failed.Error.Code >= 500:
@@ -163,6 +161,7 @@ func (s *Store) ask(subject string, request []byte, answer any, deadline time.Ti
 		if isFinal(err) || time.Now().After(deadline) {
 			return fmt.Errorf("%s: %w", subject, explain(err))
 		}
+		s.route.vain(s.conn, begun)
 		time.Sleep(min(firstPause<<min(attempt, 10), longestPause))
 	}
 }

@@ -30,7 +30,7 @@ const (
 func (s *Store) publish(stream string, m *nats.Msg, follows uint64, deadline time.Time) ([]eventstore.Result, error) {
 	p := s.follower.expect(m)
 	defer s.follower.forget(p)
-	maybe := false // a copy may be on its way, or stored
+	begun, maybe := time.Now(), false // a copy may be on its way, or stored
 	for attempt := 0; ; attempt++ {
 		sequence, err := s.send(m, firstWait<<min(attempt, 1))
 		switch {
@@ -57,6 +57,7 @@ func (s *Store) publish(stream string, m *nats.Msg, follows uint64, deadline tim
 		if time.Now().After(deadline) {
 			return nil, unknown(maybe, explain(err))
 		}
+		s.route.vain(s.conn, begun)
 		select {
 		case <-p.done:
 			return p.results, p.err
@@ -85,10 +86,8 @@ func (s *Store) send(m *nats.Msg, wait time.Duration) (uint64, error) {
 	defer cancel()
 	reply, err := s.conn.RequestMsgWithContext(ctx, m)
 	if err != nil {
-		s.route.fails(s.conn)
 		return 0, err
 	}
-	s.route.works()
 	var ack acknowledgement
 	switch err := json.Unmarshal(reply.Data, &ack); {
 	case err != nil:

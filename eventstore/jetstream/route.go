@@ -7,31 +7,25 @@ import (
 	"github.com/nats-io/nats.go"
 )
 
-// cutOff is how long nothing may be answered before another server is tried: the one
-// that this process is connected to may be cut off from the others, and not know.
-const cutOff = 3 * time.Second
+// cutOff is how long something may be in vain before another server is tried: the one
+// that this process is connected to may be cut off from the others, and not know. It may
+// even answer, that another append is under way, for one that never will be.
+const cutOff = 4 * time.Second
 
-// route notices when the way to the cluster leads nowhere.
+// route is the way to the cluster.
 type route struct {
-	mu   sync.Mutex
-	good time.Time // when an answer came last, or another server was tried
+	mu      sync.Mutex
+	changed time.Time // when another server was tried last
 }
 
-// works notes that an answer came.
-func (r *route) works() {
+// vain notes that something has been in vain since a moment, and goes to another server
+// if that is long ago. It is of no use where there is no other.
+func (r *route) vain(conn *nats.Conn, since time.Time) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.good = time.Now()
-}
-
-// fails notes that none came in time, and goes to another server if that has been so
-// for a while. It is of no use where there is no other.
-func (r *route) fails(conn *nats.Conn) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if time.Since(r.good) < cutOff || len(conn.Servers()) < 2 || !conn.IsConnected() {
+	if time.Since(since) < cutOff || time.Since(r.changed) < cutOff || len(conn.Servers()) < 2 || !conn.IsConnected() {
 		return
 	}
-	r.good = time.Now()
+	r.changed = time.Now()
 	_ = conn.ForceReconnect() // fails where the connection is closed, and is of no use then
 }
