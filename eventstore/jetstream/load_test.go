@@ -84,6 +84,7 @@ func (l *load) call(t testing.TB, caller int) {
 		var conflict *eventstore.ConflictError
 		switch {
 		case errors.Is(err, eventstore.ErrUnknown):
+			t.Logf("append %s: %v", text, err)
 			answer.unknown = true
 		case errors.Is(err, jetstream.ErrUnavailable):
 			answer.nothing = true

@@ -110,7 +110,7 @@ func isWrongSequence(err error) bool {
 func isFinal(err error) bool {
 	var api *jetstream.APIError
 	if errors.As(err, &api) {
-		return isFull(api) || api.Code >= 400 && api.Code < 500 && api.Code != 408
+		return isFull(api) || api.Code >= 400 && api.Code < 500 && api.Code != 408 && api.ErrorCode != codeDuplicateInProcess
 	}
 	return errors.Is(err, nats.ErrMaxPayload) || errors.Is(err, nats.ErrConnectionClosed) || errors.Is(err, nats.ErrPermissionViolation)
 }
@@ -119,7 +119,7 @@ func isFinal(err error) bool {
 // replica has what it has gone on with.
 func (s *Store) stale(stream string, follows uint64, deadline time.Time) (bool, error) {
 	last, err := s.lastOf(stream, deadline)
-	if err != nil || last == follows {
+	if err != nil || last <= follows { // less: the leader is one that was replaced
 		return false, err
 	}
 	ctx, cancel := context.WithDeadline(s.life, deadline)
