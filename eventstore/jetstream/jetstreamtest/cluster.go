@@ -202,7 +202,11 @@ func (c *Cluster) ConnectSystem(t testing.TB, options ...nats.Option) *nats.Conn
 
 func connect(t testing.TB, url string, options ...nats.Option) *nats.Conn {
 	t.Helper()
-	connection, err := nats.Connect(url, append([]nats.Option{nats.MaxReconnects(-1), nats.ReconnectWait(tick)}, options...)...)
+	usual := []nats.Option{
+		nats.MaxReconnects(-1), nats.ReconnectWait(tick),
+		nats.ErrorHandler(func(*nats.Conn, *nats.Subscription, error) {}), // it would say what the test means to happen
+	}
+	connection, err := nats.Connect(url, append(usual, options...)...)
 	require.NoError(t, err)
 	t.Cleanup(connection.Close)
 	return connection

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"strings"
 	"testing"
 	"time"
 
@@ -41,21 +42,10 @@ func journalOn(t testing.TB, connection *nats.Conn, name string) journal {
 	return journal{js, name}
 }
 
-func (j journal) publish(ctx context.Context, text string) (uint64, error) {
-	ack, err := j.Publish(ctx, j.name, []byte(text), jetstream.WithRetryAttempts(0))
-	if err != nil {
-		return 0, err
-	}
-	return ack.Sequence, nil
-}
-
-// fill publishes so many messages, each acknowledged.
-func (j journal) fill(t testing.TB, n int) {
-	t.Helper()
-	for i := range n {
-		_, err := j.publish(t.Context(), fmt.Sprintf("message %d of %s.", i+1, j.name))
-		require.NoError(t, err)
-	}
+// publish publishes a message, which the stream keeps once however often it comes.
+func (j journal) publish(ctx context.Context, text string) error {
+	_, err := j.Publish(ctx, j.name, []byte(text), jetstream.WithMsgID(strings.TrimSpace(text)), jetstream.WithRetryAttempts(0))
+	return err
 }
 
 // insist publishes a message until it is acknowledged.
@@ -63,12 +53,20 @@ func (j journal) insist(t testing.TB, text string) {
 	t.Helper()
 	for {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
-		_, err := j.publish(ctx, text)
+		err := j.publish(ctx, text)
 		cancel()
 		if err == nil {
 			return
 		}
 		require.NoError(t, t.Context().Err(), err)
+	}
+}
+
+// fill publishes so many messages, each acknowledged.
+func (j journal) fill(t testing.TB, n int) {
+	t.Helper()
+	for i := range n {
+		j.insist(t, fmt.Sprintf("message %d", i+1))
 	}
 }
 
