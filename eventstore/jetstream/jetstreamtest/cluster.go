@@ -32,6 +32,7 @@ type Options struct {
 // Cluster is a cluster of NATS servers on loopback.
 type Cluster struct {
 	options Options
+	foreign bool // the configuration is the caller's
 	run     func(node) (runner, error)
 
 	mu      sync.Mutex // guards what runs, what is paused and what is cut
@@ -83,10 +84,11 @@ func newCluster(t testing.TB, dir string, options *Options, run func(node) (runn
 		c.options = *options
 	}
 	o := &c.options
+	c.foreign = len(o.Files) > 0
 	if o.System == nil {
 		o.System = url.UserPassword("sys", "sys")
 	}
-	if len(o.Files) == 0 {
+	if !c.foreign {
 		if o.Servers == 0 {
 			o.Servers = 3
 		}

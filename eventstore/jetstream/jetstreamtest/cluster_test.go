@@ -30,8 +30,11 @@ type journal struct {
 func newJournal(t testing.TB, c *jetstreamtest.Cluster) journal {
 	t.Helper()
 	j := journalOn(t, c.Connect(t), jetstreamtest.StreamName(t))
-	_, err := j.CreateStream(t.Context(), jetstream.StreamConfig{Name: j.name, Subjects: []string{j.name}, Replicas: c.N()})
-	require.NoError(t, err)
+	make := func() bool {
+		_, err := j.CreateStream(t.Context(), jetstream.StreamConfig{Name: j.name, Subjects: []string{j.name}, Replicas: c.N()})
+		return err == nil
+	}
+	require.Eventually(t, make, time.Minute, 20*time.Millisecond)
 	return j
 }
 
@@ -133,14 +136,19 @@ func TestOptions(t *testing.T) {
 	require.EqualValues(t, 1<<20, v.JetStream.Config.MaxStorage)
 	require.EqualValues(t, 1000, c.Connect(t).MaxPayload())
 
-	stranger, err := url.Parse(c.URL())
-	require.NoError(t, err)
-	for _, who := range []*url.Userinfo{nil, url.UserPassword("me", "it is you")} {
-		stranger.User = who
-		_, err = nats.Connect(stranger.String())
-		require.ErrorIs(t, err, nats.ErrAuthorization)
-	}
+	requireStranger(t, c, nil)
+	requireStranger(t, c, url.UserPassword("me", "it is you"))
 	answer, err := c.ConnectSystem(t).RequestWithContext(t.Context(), "$SYS.REQ.SERVER.PING", nil)
 	require.NoError(t, err)
 	require.Contains(t, string(answer.Data), c.Name(0))
+}
+
+// requireStranger requires that a user is not let in.
+func requireStranger(t testing.TB, c *jetstreamtest.Cluster, who *url.Userinfo) {
+	t.Helper()
+	where, err := url.Parse(c.URLOf(0))
+	require.NoError(t, err)
+	where.User = who
+	_, err = nats.Connect(where.String())
+	require.ErrorIs(t, err, nats.ErrAuthorization)
 }
