@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -18,6 +19,7 @@ import (
 type Options struct {
 	Servers      int           // 3, or 1: a server by itself; 0 is 3
 	Lazy         bool          // sync as servers do unless told otherwise, every two minutes
+	Direct       bool          // servers connect without the links that Partition cuts, which take a third of the speed
 	MaxFileStore int64         // bytes that all streams of a server may take; 0: most of the disk
 	App          *url.Userinfo // who may connect; nil: everybody, as "app"
 	System       *url.Userinfo // who may look at the servers; nil: "sys" with the password "sys"
@@ -44,7 +46,7 @@ type Cluster struct {
 type member struct {
 	node
 	ports  []*port
-	links  []*link // from it to each server, by number; nil to itself
+	links  []*link // from it to each server, by number; nil to itself, or with Direct
 	runs   runner  // nil while it does not
 	paused bool
 }
@@ -100,7 +102,7 @@ func newCluster(t testing.TB, dir string, options *Options, run func(node) (runn
 	}
 	require.Contains(t, []int{1, 3}, len(o.Files), "a cluster here has three servers, or one")
 	for i, file := range o.Files {
-		m := &member{node: node{File: file, Number: i, Alone: len(o.Files) == 1, Dir: filepath.Join(dir, string('0'+rune(i)))}}
+		m := &member{node: node{File: file, Number: i, Alone: len(o.Files) == 1, Dir: filepath.Join(dir, strconv.Itoa(i))}}
 		c.members = append(c.members, m)
 		require.NoError(t, m.reserve())
 		name, err := m.name()

@@ -30,12 +30,13 @@ type journal struct {
 func newJournal(t testing.TB, c *jetstreamtest.Cluster) journal {
 	t.Helper()
 	j := journalOn(t, c.Connect(t), jetstreamtest.StreamName(t))
-	make := func() bool {
-		_, err := j.CreateStream(t.Context(), jetstream.StreamConfig{Name: j.name, Subjects: []string{j.name}, Replicas: c.N()})
-		return err == nil
-	}
-	require.Eventually(t, make, time.Minute, 20*time.Millisecond)
+	require.NoError(t, j.create(t, c.N()))
 	return j
+}
+
+func (j journal) create(t testing.TB, replicas int) error {
+	_, err := j.CreateStream(t.Context(), jetstream.StreamConfig{Name: j.name, Subjects: []string{j.name}, Replicas: replicas})
+	return err
 }
 
 func journalOn(t testing.TB, connection *nats.Conn, name string) journal {

@@ -81,6 +81,28 @@ func TestPartitionOfTwo(t *testing.T) {
 	journalOn(t, c.ConnectTo(t, 0), j.name).insist(t, "to the two")
 }
 
+// Servers that start while the network is cut do not find a way around.
+func TestStartInAPartition(t *testing.T) {
+	t.Parallel()
+	c := jetstreamtest.Start(t, nil)
+	j := newJournal(t, c)
+	j.fill(t, 3)
+	c.Settle(t, j.name)
+	c.Partition(t, 0)
+	c.Stop(t, 1)
+	c.Start(t, 1)
+	journalOn(t, c.ConnectTo(t, 1), j.name).insist(t, "to the two")
+	c.Settle(t, j.name)
+	require.EqualValues(t, 4, c.State(t, 1, j.name).LastSeq)
+	require.EqualValues(t, 3, c.State(t, 0, j.name).LastSeq)
+	c.Stop(t, 0)
+	c.Start(t, 0)
+	require.EqualValues(t, 3, c.State(t, 0, j.name).LastSeq)
+	c.Heal(t)
+	c.Settle(t, j.name)
+	require.EqualValues(t, 4, c.State(t, 0, j.name).LastSeq)
+}
+
 // A server that is killed catches up when it is back, and so do all.
 func TestKill(t *testing.T) {
 	t.Parallel()
