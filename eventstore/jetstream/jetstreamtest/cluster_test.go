@@ -26,17 +26,18 @@ type journal struct {
 	name string
 }
 
-// newJournal makes a stream with as many replicas as there are servers.
+// newJournal makes a stream with as many replicas as there are servers. An answer may be
+// lost where routes have just been made.
 func newJournal(t testing.TB, c *jetstreamtest.Cluster) journal {
 	t.Helper()
 	j := journalOn(t, c.Connect(t), jetstreamtest.StreamName(t))
-	require.NoError(t, j.create(t, c.N()))
+	require.Eventually(t, func() bool {
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		_, err := j.CreateStream(ctx, jetstream.StreamConfig{Name: j.name, Subjects: []string{j.name}, Replicas: c.N()})
+		return err == nil
+	}, time.Minute, 20*time.Millisecond)
 	return j
-}
-
-func (j journal) create(t testing.TB, replicas int) error {
-	_, err := j.CreateStream(t.Context(), jetstream.StreamConfig{Name: j.name, Subjects: []string{j.name}, Replicas: replicas})
-	return err
 }
 
 func journalOn(t testing.TB, connection *nats.Conn, name string) journal {

@@ -78,8 +78,7 @@ func TestConfigs(t *testing.T) {
 	requireStranger(t, c, nil)
 	requireStranger(t, c, url.UserPassword("grouplog", "guess"))
 
-	j := journalOn(t, c.Connect(t), jetstreamtest.StreamName(t))
-	require.Eventually(t, func() bool { return j.create(t, 3) == nil }, time.Minute, 20*time.Millisecond)
+	j := newJournal(t, c)
 	j.fill(t, 3)
 	c.Settle(t, j.name)
 	for i := range c.N() {
