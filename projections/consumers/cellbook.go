@@ -33,7 +33,7 @@ type CellOptions struct {
 // Validate reports what is wrong with the options.
 func (o CellOptions) Validate() error {
 	if o.Lease != 0 && o.Lease < minLease {
-		return fmt.Errorf("Lease is %v: at least %v, or 0 for the default", o.Lease, minLease)
+		return fmt.Errorf("a lease of %v is too short: at least %v, or 0 for the default", o.Lease, minLease)
 	}
 	return nil
 }

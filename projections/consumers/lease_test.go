@@ -348,7 +348,7 @@ func TestForeignCells(t *testing.T) {
 	_, err = consumers.OpenCells(t.Context(), cells, log, nil)
 	require.ErrorIs(t, err, eventstore.ErrClosed)
 	_, err = consumers.OpenCells(t.Context(), log, log, &consumers.CellOptions{Lease: time.Millisecond})
-	require.ErrorContains(t, err, "Lease is 1ms: at least 100ms")
+	require.ErrorContains(t, err, "a lease of 1ms is too short: at least 100ms")
 }
 
 // A thousand streams that are held fit, however much is said of what went wrong; of more
