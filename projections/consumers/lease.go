@@ -52,7 +52,6 @@ type cellTenure struct {
 	turn     chan struct{} // has an element while somebody uses what follows
 	page     page          // as it was stored last
 	revision uint64        // of the page; 0: it is to be read again
-	lost     bool          // another tenure has begun
 }
 
 // begin waits until nobody else holds the name. It holds it with the write that raises the number.
@@ -150,18 +149,14 @@ func (t *cellTenure) change(ctx context.Context, most int, f func(*page) error) 
 	}
 }
 
-// enter waits for the turn; it fails where the tenure is over.
+// enter waits for the turn.
 func (t *cellTenure) enter(ctx context.Context) error {
 	select {
 	case t.turn <- struct{}{}:
+		return nil
 	case <-ctx.Done():
 		return ctx.Err()
 	}
-	if t.lost {
-		t.leave()
-		return errTaken
-	}
-	return nil
 }
 
 func (t *cellTenure) leave() { <-t.turn }
@@ -173,7 +168,6 @@ func (t *cellTenure) read(ctx context.Context) error {
 		return err
 	}
 	if p.Tenure != t.number || p.Holder != t.book.id {
-		t.lost = true
 		return errTaken
 	}
 	t.page, t.revision = p, revision

@@ -58,6 +58,7 @@ type world struct {
 // stored is what a cell says.
 type stored struct {
 	Tenure int64
+	Holder string
 	Edits  int64
 	Cursor struct{ Position eventstore.Position }
 }
@@ -123,7 +124,7 @@ func (w *world) SetCell(ctx context.Context, name string, value []byte, revision
 			w.wrong("%d is stored, and %d has not been handled", at, p)
 		}
 	}
-	if now.Tenure < w.last.Tenure || now.Edits < w.last.Edits {
+	if now.Tenure < w.last.Tenure || now.Edits < w.last.Edits || now.Tenure == w.last.Tenure && now.Holder != w.last.Holder && now.Holder != "" {
 		w.wrong("%+v after %+v", now, w.last)
 	}
 	w.last = now

@@ -121,8 +121,13 @@ func clustered(t *testing.T, test func(t *testing.T, c *cluster)) {
 // join is another process.
 func (c *cluster) join() (*node, *consumers.Registry) {
 	c.t.Helper()
+	return c.joinWith(nil)
+}
+
+func (c *cluster) joinWith(opts *consumers.CellOptions) (*node, *consumers.Registry) {
+	c.t.Helper()
 	n := &node{Cells: c.log}
-	r, err := consumers.OpenCells(c.t.Context(), n, c.log, nil)
+	r, err := consumers.OpenCells(c.t.Context(), n, c.log, opts)
 	require.NoError(c.t, err)
 	c.t.Cleanup(func() { require.NoError(c.t, r.Close()) })
 	return n, r
@@ -134,7 +139,7 @@ func standBy(t *testing.T, r *consumers.Registry) (taken <-chan *consumers.Consu
 	c := make(chan *consumers.Consumer, 1)
 	go func() {
 		consumer, err := r.Acquire(t.Context(), "mailer", 0)
-		if err != nil {
+		if err != nil && t.Context().Err() == nil {
 			t.Error(err)
 		}
 		c <- consumer
@@ -176,6 +181,33 @@ func TestTakeOver(t *testing.T) {
 		require.NotNil(t, second)
 		require.Equal(t, eventstore.Position(3), second.Position())
 		require.NoError(t, second.Release())
+	})
+}
+
+// A lease is as long as its holder says, whatever others would say.
+func TestLeaseOfTheHolder(t *testing.T) {
+	clustered(t, func(t *testing.T, c *cluster) {
+		_, patient := c.joinWith(&consumers.CellOptions{Lease: time.Minute})
+		_, hasty := c.joinWith(&consumers.CellOptions{Lease: time.Second})
+		_, err := patient.Acquire(t.Context(), "mailer", 0)
+		require.NoError(t, err)
+		taken := standBy(t, hasty)
+		require.Nil(t, within(5*time.Minute, taken))
+		require.NoError(t, patient.Close(), "without letting go")
+		require.Nil(t, within(30*time.Second, taken))
+		second := within(time.Minute, taken)
+		require.NotNil(t, second)
+
+		taken = standBy(t, hasty)
+		require.NoError(t, second.Release())
+		require.NotNil(t, within(time.Second, taken))
+		_, third := c.join()
+		taken = standBy(t, third)
+		require.Nil(t, within(time.Minute, taken))
+		require.NoError(t, hasty.Close())
+		fourth := within(3*time.Second, taken)
+		require.NotNil(t, fourth)
+		require.NoError(t, fourth.Release())
 	})
 }
 
@@ -321,6 +353,43 @@ func TestUnheardEdits(t *testing.T) {
 	}
 }
 
+// meddled is cells in which something happens before a cell is read.
+type meddled struct {
+	eventstore.Cells
+	before func()
+}
+
+func (m *meddled) Cell(ctx context.Context, name string) ([]byte, uint64, error) {
+	m.before()
+	return m.Cells.Cell(ctx, name)
+}
+
+// An edit whose answer was lost is not repeated on what others have made of it: whether
+// it was theirs or its own that came first, nobody can tell.
+func TestUnheardEditAmongOthers(t *testing.T) {
+	log := memory.New()
+	grow(t, log, "a", "b")
+	n, reads := &node{Cells: log}, 0
+	other, err := consumers.OpenCells(t.Context(), log, log, nil)
+	require.NoError(t, err)
+	defer other.Close()
+	r, err := consumers.OpenCells(t.Context(), &meddled{n, func() {
+		if reads++; reads == 3 { // once for Enroll, and once for the first try
+			_, err := other.Reset(t.Context(), "mailer", 2)
+			require.NoError(t, err)
+		}
+	}}, log, nil)
+	require.NoError(t, err)
+	defer r.Close()
+	require.NoError(t, r.Enroll(t.Context(), "mailer", 0))
+	n.tell(func() fate { return fate{unheard: true} })
+	_, err = r.Reset(t.Context(), "mailer", 1)
+	require.ErrorContains(t, err, "may have been stored, or not; somebody has edited it meanwhile")
+	status, err := other.Status(t.Context(), "mailer")
+	require.NoError(t, err)
+	require.Equal(t, eventstore.Position(2), status.Position)
+}
+
 // Consumers in cells of something else, of another log or of a newer version are refused.
 func TestForeignCells(t *testing.T) {
 	log, cells := memory.New(), memory.New()
@@ -389,5 +458,35 @@ func TestManyHolds(t *testing.T) {
 		require.Len(t, status.Holds, 1_000)
 		time.Sleep(3 * consumers.DefaultLease)
 		require.NoError(t, consumer.Advance(t.Context(), hold(1)))
+	})
+}
+
+// Nothing that is stored fills a cell so that a lease cannot be taken or renewed.
+func TestFullCell(t *testing.T) {
+	clustered(t, func(t *testing.T, c *cluster) {
+		_, r := c.join()
+		consumer := acquire(t, r, "mailer", 0)
+		step := consumers.Step{Cursor: consumers.After(1), Trouble: consumers.Trouble{Text: "no", At: time.Now()}}
+		var err error
+		for n := 4_096; n > 0; {
+			last := len(step.Put)
+			for i := range n {
+				step.Put = append(step.Put, consumers.Hold{Place: consumers.Place{Position: 1}, Stream: fmt.Sprintf("group-%06d", last+i), Since: time.Now()})
+			}
+			if err = consumer.Advance(t.Context(), step); err != nil {
+				step.Put = step.Put[:last]
+				n /= 2
+			}
+		}
+		require.ErrorIs(t, err, eventstore.ErrCellSize)
+		for n := 399; err != nil; n-- {
+			step.Trouble.Text = strings.Repeat("x", n)
+			err = consumer.Advance(t.Context(), step)
+		}
+		require.NoError(t, consumer.Release())
+		consumer = acquire(t, r, "mailer", 0)
+		_, other := c.join()
+		require.Nil(t, within(3*consumers.DefaultLease/2, standBy(t, other)))
+		require.NoError(t, consumer.Advance(t.Context(), consumers.Step{Cursor: consumers.After(2), Drop: []string{step.Put[0].Stream}}))
 	})
 }
