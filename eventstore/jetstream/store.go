@@ -42,6 +42,9 @@ type Store struct {
 	bells    *nats.Subscription
 	stopped  chan struct{} // closed when the follower has stopped; nil before it runs
 
+	bucket      sync.Mutex // of the cells
+	bucketFound bool
+
 	life   context.Context // ends when the store closes, after the appends
 	cancel context.CancelFunc
 
