@@ -76,9 +76,9 @@ func notALog(path, why string) error {
 	return fmt.Errorf("open log %s: %w: %s", path, eventstore.ErrNotALog, why)
 }
 
-// createSchema turns an empty file into a log, in one transaction. Where somebody
-// else was faster, it leaves everything as it is.
-func createSchema(c conn, path string) (err error) {
+// createSchema turns an empty file into a log with the given ID, or a new one, in one
+// transaction. Where somebody else was faster, it leaves everything as it is.
+func createSchema(c conn, path, id string) (err error) {
 	if err := c.exec("BEGIN IMMEDIATE"); err != nil {
 		return err
 	}
@@ -108,11 +108,14 @@ func createSchema(c conn, path string) (err error) {
 		return err
 	}
 	defer insert.Close() //nolint:errcheck // nothing depends on it
-	id, err := uuid.NewV7()
-	if err != nil {
-		return fmt.Errorf("name the log: %w", err)
+	if id == "" {
+		random, err := uuid.NewV7()
+		if err != nil {
+			return fmt.Errorf("name the log: %w", err)
+		}
+		id = random.String()
 	}
-	if _, err := insert.exec(id.String(), time.Now().UnixMicro()); err != nil {
+	if _, err := insert.exec(id, time.Now().UnixMicro()); err != nil {
 		return err
 	}
 	return c.exec("COMMIT")
