@@ -5,10 +5,10 @@ import "context"
 // Importer is a Store in which the commits of one call of Append to different streams
 // stand in an order of the store's own.
 type Importer interface {
-	// Import is Append, and keeps the order of the commits: where every one is stored,
-	// and nobody else appends meanwhile, their records stand one after the other as given.
-	// If the call fails, the first of the commits may be stored, and none after the first
-	// that is not.
+	// Import is Append, and keeps the order of all commits: the records of those that are
+	// stored stand in the order given, one after the other where nobody else appends. If
+	// the call fails and what it did is unknown, then a beginning of them may be stored,
+	// and none after one that is not.
 	Import(ctx context.Context, commits ...Commit) ([]Result, error)
 }
 

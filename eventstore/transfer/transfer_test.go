@@ -388,11 +388,11 @@ func TestFollow(t *testing.T) {
 			ended <- err
 		}()
 		for at := range 20 {
-			time.Sleep(time.Minute) // of the bubble: until it has caught up
+			time.Sleep(2 * time.Second) // of the bubble: until it has caught up
 			require.Equal(t, everything(t, log), everything(t, archive))
 			mustAppend(t, log, command("stream 1", fmt.Sprint("late ", at), at%3, 10_000+at))
 		}
-		time.Sleep(time.Minute)
+		time.Sleep(2 * time.Second)
 		end()
 		require.ErrorIs(t, <-ended, context.Canceled)
 		want := everything(t, log)
