@@ -25,6 +25,8 @@ var allowed = map[string][]string{
 	"eventstore/memory":                  {"eventstore"},
 	"eventstore/transfer":                {"eventstore"},
 	"eventstore/eventstoretest":          {"eventstore"},
+	"eventstore/jetstream":               {"eventstore", "eventstore/sqlite"},
+	"eventstore/jetstream/jetstreamtest": {},
 	"eventstore/eventstoretest/powercut": {},
 	"projections":                        {"domain", "eventstore"},
 	"projections/groupview":              {"projections", "domain", "eventstore"},

@@ -68,7 +68,7 @@ var logGuarantees = []guarantee{
 		[]string{"sqlite.TestPowerCut", "sqlite.TestKill", "grouplog.TestPowerCut", "grouplog.TestCrash"},
 		[]mutant{
 			{name: "commits are not synced (`synchronous=NORMAL`)", edits: []edit{
-				{"eventstore/sqlite/open.go", `"_journal_mode=WAL", "_synchronous=FULL"`, `"_journal_mode=WAL", "_synchronous=NORMAL"`},
+				{"eventstore/sqlite/replica.go", `return "_synchronous=FULL"`, `return "_synchronous=NORMAL"`},
 				{"eventstore/sqlite/writerconn.go", "const full = 2", "const full = 1"},
 			}, pkg: inSQLite, test: "TestPowerCut"},
 			{name: "appends are answered before the commit", edits: []edit{

@@ -18,7 +18,10 @@ func (db *DB) Append(ctx context.Context, commits ...eventstore.Commit) ([]event
 	if err := eventstore.ValidateAll(commits); err != nil {
 		return nil, err
 	}
-	r, err := db.enqueue(ctx, commits)
+	if db.options.Replica != nil {
+		return nil, fmt.Errorf("append to log %s: %w: it is a replica", db.path, eventstore.ErrReadOnly)
+	}
+	r, err := db.enqueue(ctx, &request{commits: commits})
 	if err != nil {
 		return nil, err
 	}
@@ -38,7 +41,7 @@ func (db *DB) Append(ctx context.Context, commits ...eventstore.Commit) ([]event
 
 // enqueue hands commits to the writer. What it has queued is answered, even if the
 // log is closed meanwhile.
-func (db *DB) enqueue(ctx context.Context, commits []eventstore.Commit) (*request, error) {
+func (db *DB) enqueue(ctx context.Context, r *request) (*request, error) {
 	leave, err := db.enter()
 	if err != nil {
 		return nil, err
@@ -50,7 +53,7 @@ func (db *DB) enqueue(ctx context.Context, commits []eventstore.Commit) (*reques
 	if db.writer == nil {
 		return nil, fmt.Errorf("append to log %s: %w: it was opened so", db.path, eventstore.ErrReadOnly)
 	}
-	r := &request{commits: commits, done: make(chan struct{})}
+	r.done = make(chan struct{})
 	select {
 	case db.writer.queue <- r:
 		return r, nil
@@ -62,6 +65,8 @@ func (db *DB) enqueue(ctx context.Context, commits []eventstore.Commit) (*reques
 // request is one call of Append on its way through the writer.
 type request struct {
 	commits []eventstore.Commit
+	mark    uint64 // of a replica; 0 otherwise
+	note    []byte
 	state   atomic.Int32
 	done    chan struct{} // closed when results or err are set
 

@@ -17,6 +17,11 @@ func (w *writer) applyBatch() (stored bool, err error) {
 			if err != nil {
 				return false, err
 			}
+			if r.mark > 0 {
+				if err := forked(r.mark, result.Err); err != nil {
+					return false, err
+				}
+			}
 			r.results[i] = result
 			stored = stored || result.Err == nil
 		}

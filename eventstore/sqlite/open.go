@@ -20,7 +20,7 @@ const minSQLite = 3_051_003
 // Settings of every connection that writes. The driver's own default would be
 // synchronous=NORMAL, which loses acknowledged commits with the power.
 var (
-	writerParams = []string{"_journal_mode=WAL", "_synchronous=FULL", "_txlock=immediate", "_cache_size=-65536", "_mutex=no"}
+	writerParams = []string{"_journal_mode=WAL", "_txlock=immediate", "_cache_size=-65536", "_mutex=no"}
 	writerSetup  = []string{
 		"PRAGMA fullfsync = 1", // on macOS, fsync alone does not reach the disk
 		"PRAGMA checkpoint_fullfsync = 1",
@@ -72,7 +72,7 @@ func prepareFile(path string, exists bool, o *Options) error {
 		}
 	}
 	if !found.isEmpty() {
-		return nil
+		return o.fits(path, found)
 	}
 	if o.ReadOnly {
 		return notALog(path, "it is empty, and may not be written")
@@ -137,7 +137,7 @@ func create(path string, o *Options) error {
 			return err
 		}
 		if err = verifyWAL(c); err == nil {
-			err = createSchema(c, path, o.ID)
+			err = createSchema(c, path, o)
 		}
 		if err := errors.Join(err, c.Close()); err != nil {
 			return err
@@ -176,6 +176,9 @@ func (db *DB) start(ctx context.Context) error {
 		}
 	}
 	if err := db.openReaders(ctx); err != nil {
+		return err
+	}
+	if err := db.checkReplica(); err != nil {
 		return err
 	}
 	if db.writer != nil {

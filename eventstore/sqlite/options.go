@@ -36,6 +36,10 @@ type Options struct {
 	// zero. Commits of one call always do, however many they are.
 	MaxBatch int
 
+	// Replica opens a copy of a log whose truth is elsewhere; see Replica. Nil for a log
+	// of its own.
+	Replica *Replica
+
 	// dial opens a connection to SQLite; tests put faults in its way.
 	dial dialer
 }
@@ -51,6 +55,9 @@ func (o *Options) Validate() error {
 	}
 	if o.MaxBatch < 0 {
 		errs = append(errs, fmt.Errorf("MaxBatch is %d; at least 1, or 0 for %d", o.MaxBatch, DefaultMaxBatch))
+	}
+	if o.Replica != nil {
+		errs = append(errs, o.Replica.validate())
 	}
 	return errors.Join(errs...)
 }

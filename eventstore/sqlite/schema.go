@@ -30,6 +30,7 @@ type content struct {
 	application int64 // PRAGMA application_id
 	version     int64 // PRAGMA user_version
 	objects     int64 // tables, indices and triggers
+	replicas    int64 // 1 if it is a replica of a log that is elsewhere
 }
 
 // inspect looks what a file is. It must be called in a transaction.
@@ -39,6 +40,7 @@ func inspect(c conn) (content, error) {
 		"PRAGMA application_id":              &found.application,
 		"PRAGMA user_version":                &found.version,
 		"SELECT count(*) FROM sqlite_schema": &found.objects,
+		"SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name = 'replica'": &found.replicas,
 	} {
 		n, err := c.integer(query)
 		if err != nil {
@@ -76,9 +78,25 @@ func notALog(path, why string) error {
 	return fmt.Errorf("open log %s: %w: %s", path, eventstore.ErrNotALog, why)
 }
 
-// createSchema turns an empty file into a log with the given ID, or a new one, in one
-// transaction. Where somebody else was faster, it leaves everything as it is.
-func createSchema(c conn, path, id string) (err error) {
+// newID names a log that is made: a replica, and a copy, has the name of the log that it
+// is one of.
+func (o *Options) newID() (string, error) {
+	switch {
+	case o.Replica != nil:
+		return o.Replica.ID, nil
+	case o.ID != "":
+		return o.ID, nil
+	}
+	id, err := uuid.NewV7()
+	if err != nil {
+		return "", fmt.Errorf("name the log: %w", err)
+	}
+	return id.String(), nil
+}
+
+// createSchema turns an empty file into a log, in one transaction. Where somebody
+// else was faster, it leaves everything as it is.
+func createSchema(c conn, path string, o *Options) (err error) {
 	if err := c.exec("BEGIN IMMEDIATE"); err != nil {
 		return err
 	}
@@ -103,18 +121,20 @@ func createSchema(c conn, path, id string) (err error) {
 	if err := c.exec(fmt.Sprintf("PRAGMA application_id = %d; PRAGMA user_version = %d", applicationID, schemaVersion)); err != nil {
 		return err
 	}
+	id, err := o.newID()
+	if err != nil {
+		return err
+	}
+	if o.Replica != nil {
+		if err := createReplica(c, o.Replica); err != nil {
+			return err
+		}
+	}
 	insert, err := c.prepare("INSERT INTO log (singleton, id, created) VALUES (1, ?, ?)")
 	if err != nil {
 		return err
 	}
 	defer insert.Close() //nolint:errcheck // nothing depends on it
-	if id == "" {
-		random, err := uuid.NewV7()
-		if err != nil {
-			return fmt.Errorf("name the log: %w", err)
-		}
-		id = random.String()
-	}
 	if _, err := insert.exec(id, time.Now().UnixMicro()); err != nil {
 		return err
 	}

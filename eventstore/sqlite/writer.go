@@ -127,6 +127,12 @@ func (w *writer) transact() (appended bool, err error) {
 	if err != nil {
 		return false, err
 	}
+	if w.db.options.Replica != nil {
+		if err := w.mark(); err != nil {
+			return false, err
+		}
+		stored = true
+	}
 	if !stored {
 		_, err := w.conn.rollback.exec()
 		return false, err
@@ -188,11 +194,11 @@ func commitError(err error) error {
 // open opens the connection and checks that it is as durable as was asked for.
 func (w *writer) open() error {
 	o := &w.db.options
-	c, err := connect(o.dial, dsn(w.db.path, "rw", o.BusyTimeout, writerParams...), writerSetup...)
+	c, err := connect(o.dial, dsn(w.db.path, "rw", o.BusyTimeout, append(writerParams[:len(writerParams):len(writerParams)], o.synchronous())...), writerSetup...)
 	if err != nil {
 		return err
 	}
-	w.conn, err = newWriterConn(c)
+	w.conn, err = newWriterConn(c, o)
 	if err != nil {
 		return errors.Join(err, c.Close())
 	}

@@ -15,17 +15,19 @@ type writerConn struct {
 	begin, commit, rollback                *stmt
 	selectHead, selectVersion, findOutcome *stmt
 	insertEvent, insertOutcome             *stmt
+	setMark                                *stmt // of a replica
 }
 
-func newWriterConn(c conn) (*writerConn, error) {
-	if err := verifyDurable(c); err != nil {
+func newWriterConn(c conn, o *Options) (*writerConn, error) {
+	if err := verifyDurable(c, o); err != nil {
 		return nil, err
 	}
 	w := &writerConn{conn: c}
-	for _, s := range []struct {
+	type prepared struct {
 		to  **stmt
 		sql string
-	}{
+	}
+	statements := []prepared{
 		{&w.begin, "BEGIN IMMEDIATE"},
 		{&w.commit, "COMMIT"},
 		{&w.rollback, "ROLLBACK"},
@@ -37,7 +39,11 @@ func newWriterConn(c conn) (*writerConn, error) {
 			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`},
 		{&w.insertOutcome, `INSERT INTO outcomes (command_id, fingerprint, answer, first, last, checksum)
 			VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`},
-	} {
+	}
+	if o.Replica != nil {
+		statements = append(statements, prepared{&w.setMark, "UPDATE replica SET mark = ?, note = ? WHERE mark = ?"})
+	}
+	for _, s := range statements {
 		prepared, err := c.prepare(s.sql)
 		if err != nil {
 			return nil, errors.Join(err, w.closeStatements())
@@ -50,9 +56,12 @@ func newWriterConn(c conn) (*writerConn, error) {
 // verifyDurable reads back what was asked for. The driver ignores what it does not
 // know without a word, and SQLite answers a journal mode that the file system cannot
 // do with another one.
-func verifyDurable(c conn) error {
+func verifyDurable(c conn, o *Options) error {
 	if err := verifyWAL(c); err != nil {
 		return err
+	}
+	if o.Replica != nil {
+		return nil
 	}
 	const full = 2
 	level, err := c.integer("PRAGMA synchronous")
@@ -162,7 +171,7 @@ func blob(b []byte) []byte {
 func (w *writerConn) closeStatements() error {
 	var errs []error
 	for _, s := range []*stmt{
-		w.begin, w.commit, w.rollback, w.selectHead, w.selectVersion, w.findOutcome, w.insertEvent, w.insertOutcome,
+		w.begin, w.commit, w.rollback, w.selectHead, w.selectVersion, w.findOutcome, w.insertEvent, w.insertOutcome, w.setMark,
 	} {
 		if s != nil {
 			errs = append(errs, s.Close())

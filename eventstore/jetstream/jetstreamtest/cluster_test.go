@@ -1,0 +1,148 @@
+package jetstreamtest_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/url"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
+
+	"github.com/grouplog/grouplog/eventstore/jetstream/jetstreamtest"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(jetstreamtest.Main(m)) }
+
+// journal is a stream of a test's own.
+type journal struct {
+	jetstream.JetStream
+	name string
+}
+
+// newJournal makes a stream with as many replicas as there are servers.
+func newJournal(t testing.TB, c *jetstreamtest.Cluster) journal {
+	t.Helper()
+	j := journalOn(t, c.Connect(t), jetstreamtest.StreamName(t))
+	_, err := j.CreateStream(t.Context(), jetstream.StreamConfig{Name: j.name, Subjects: []string{j.name}, Replicas: c.N()})
+	require.NoError(t, err)
+	return j
+}
+
+func journalOn(t testing.TB, connection *nats.Conn, name string) journal {
+	t.Helper()
+	js, err := jetstream.New(connection)
+	require.NoError(t, err)
+	return journal{js, name}
+}
+
+func (j journal) publish(ctx context.Context, text string) (uint64, error) {
+	ack, err := j.Publish(ctx, j.name, []byte(text), jetstream.WithRetryAttempts(0))
+	if err != nil {
+		return 0, err
+	}
+	return ack.Sequence, nil
+}
+
+// fill publishes so many messages, each acknowledged.
+func (j journal) fill(t testing.TB, n int) {
+	t.Helper()
+	for i := range n {
+		_, err := j.publish(t.Context(), fmt.Sprintf("message %d of %s.", i+1, j.name))
+		require.NoError(t, err)
+	}
+}
+
+// insist publishes a message until it is acknowledged.
+func (j journal) insist(t testing.TB, text string) {
+	t.Helper()
+	for {
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		_, err := j.publish(ctx, text)
+		cancel()
+		if err == nil {
+			return
+		}
+		require.NoError(t, t.Context().Err(), err)
+	}
+}
+
+// texts are the messages as the stream's leader gives them, and "!" where it has none.
+func (j journal) texts(t testing.TB) []string {
+	t.Helper()
+	s, err := j.Stream(t.Context(), j.name)
+	require.NoError(t, err)
+	var all []string
+	for n := uint64(1); n <= s.CachedInfo().State.LastSeq; n++ {
+		m, err := s.GetMsg(t.Context(), n)
+		if err != nil {
+			all = append(all, "!")
+			continue
+		}
+		all = append(all, string(m.Data))
+	}
+	return all
+}
+
+// get asks a server's monitoring.
+func get(t testing.TB, url string, into any) {
+	t.Helper()
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, nil)
+	require.NoError(t, err)
+	request.Close = true
+	response, err := http.DefaultClient.Do(request)
+	require.NoError(t, err)
+	defer response.Body.Close()
+	require.Equal(t, http.StatusOK, response.StatusCode)
+	require.NoError(t, json.NewDecoder(response.Body).Decode(into))
+}
+
+type varz struct {
+	JetStream struct {
+		Config struct {
+			SyncAlways bool  `json:"sync_always"`
+			MaxStorage int64 `json:"max_storage"`
+		} `json:"config"`
+	} `json:"jetstream"`
+}
+
+func TestShared(t *testing.T) {
+	c := jetstreamtest.Shared(t)
+	j := newJournal(t, c)
+	j.fill(t, 10)
+	require.Len(t, j.texts(t), 10)
+	for i := range c.N() {
+		var v varz
+		get(t, c.Monitor(i)+"/varz", &v)
+		require.True(t, v.JetStream.Config.SyncAlways)
+		c.Lead(t, j.name, i)
+		require.Equal(t, i, c.Leader(t, j.name))
+	}
+	require.Same(t, c, jetstreamtest.Shared(t))
+}
+
+func TestOptions(t *testing.T) {
+	c := jetstreamtest.Start(t, &jetstreamtest.Options{Servers: 1, Lazy: true, MaxFileStore: 1 << 20, App: url.UserPassword("me", "it is I"), Config: "max_payload: 1000"})
+	newJournal(t, c).fill(t, 1)
+	var v varz
+	get(t, c.Monitor(0)+"/varz", &v)
+	require.False(t, v.JetStream.Config.SyncAlways)
+	require.EqualValues(t, 1<<20, v.JetStream.Config.MaxStorage)
+	require.EqualValues(t, 1000, c.Connect(t).MaxPayload())
+
+	stranger, err := url.Parse(c.URL())
+	require.NoError(t, err)
+	for _, who := range []*url.Userinfo{nil, url.UserPassword("me", "it is you")} {
+		stranger.User = who
+		_, err = nats.Connect(stranger.String())
+		require.ErrorIs(t, err, nats.ErrAuthorization)
+	}
+	answer, err := c.ConnectSystem(t).RequestWithContext(t.Context(), "$SYS.REQ.SERVER.PING", nil)
+	require.NoError(t, err)
+	require.Contains(t, string(answer.Data), c.Name(0))
+}
