@@ -12,6 +12,12 @@ var (
 	_ eventstore.Importer      = (*Store)(nil)
 )
 
+// NameOf is the name of the log at an address. The error is about the address.
+func NameOf(s string) (string, error) {
+	a, err := parseAddress(s)
+	return a.name, err
+}
+
 // Outcomes yields the outcomes after a command ID, those that were stored before the call
 // and are not in the replica yet among them.
 func (s *Store) Outcomes(ctx context.Context, after string) iter.Seq2[eventstore.Outcome, error] {
@@ -39,4 +45,13 @@ func (s *Store) Import(ctx context.Context, commits ...eventstore.Commit) ([]eve
 		results, commits = append(results, some...), commits[n:]
 	}
 	return results, nil
+}
+
+// Check looks for damage of the replica that reading the log does not show; see
+// sqlite.DB.Check.
+func (s *Store) Check(ctx context.Context) error {
+	if err := s.current(ctx); err != nil {
+		return s.reading(err)
+	}
+	return s.replica.Check(ctx)
 }
