@@ -65,7 +65,10 @@ func (a *app) openAt(ctx context.Context, address, path string, options *sqlite.
 	if address == "" {
 		log, err := sqlite.Open(ctx, path, options)
 		if err != nil {
-			return nil, noLog(path, err)
+			if options.MustExist || options.ReadOnly {
+				err = noLog(path, err)
+			}
+			return nil, err
 		}
 		return log, nil
 	}
