@@ -1,7 +1,9 @@
 package commands
 
 import (
+	"cmp"
 	"math"
+	"slices"
 	"time"
 
 	"github.com/grouplog/grouplog/domain"
@@ -95,6 +97,20 @@ func (b *batch) commit(store eventstore.Store) {
 		b.results, b.err = store.Append(writing, b.commits...)
 	}
 	close(b.committed)
+}
+
+// places are the results, those with events by position: commits to different streams may
+// have been stored in another order than they were given in.
+func (b *batch) places() []eventstore.Result {
+	last := eventstore.Position(0)
+	for i := range b.results {
+		if result := &b.results[i]; result.Last > 0 && result.Last < last {
+			return slices.SortedFunc(slices.Values(b.results), func(a, b eventstore.Result) int { return cmp.Compare(a.Last, b.Last) })
+		} else if result.Last > 0 {
+			last = result.Last
+		}
+	}
+	return b.results
 }
 
 // result is what became of a verdict's commit; zero where it has none.

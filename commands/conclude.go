@@ -26,7 +26,7 @@ func (h *Handler) conclude(b *batch) (again []*request, asDecided bool) {
 		}
 		return nil, false
 	}
-	asDecided = err == nil && others == nil
+	asDecided = err == nil && !h.disturbs(others)
 	spoiled := map[string]bool{} // streams whose state in memory is not that of the log
 	for i := range b.verdicts {
 		v := &b.verdicts[i]
@@ -97,16 +97,18 @@ func (h *Handler) retry(again []*request, r *request) []*request {
 func (h *Handler) others(b *batch) (*interference, error) {
 	alone, shown, bare := true, false, false
 	for i := range b.verdicts {
-		v := &b.verdicts[i]
-		bare = bare || v.commit < 0
-		if result := b.result(v); result.Last > 0 {
-			if result.First <= h.seen {
-				return nil, h.loseSight(result.First - 1)
-			}
-			shown = true
-			if alone = alone && result.First == h.seen+1; alone {
-				h.seen = result.Last
-			}
+		bare = bare || b.verdicts[i].commit < 0
+	}
+	for _, result := range b.places() {
+		if result.Last == 0 {
+			continue
+		}
+		if result.First <= h.seen {
+			return nil, h.loseSight(result.First - 1)
+		}
+		shown = true
+		if alone = alone && result.First == h.seen+1; alone {
+			h.seen = result.Last
 		}
 	}
 	if bare && !shown {
@@ -144,6 +146,20 @@ func (i *interference) after(stream string, version eventstore.Version) bool {
 	return i != nil && i.last[stream] > version && !i.own[place{stream, version}]
 }
 
+// disturbs reports whether what has been decided since is void, because it rests on what
+// others have changed. How many groups somebody is in rests on all groups.
+func (h *Handler) disturbs(i *interference) bool {
+	if i == nil {
+		return false
+	}
+	for k := range h.next.verdicts {
+		if _, changed := i.last[h.next.verdicts[k].request.stream]; changed || h.quota {
+			return true
+		}
+	}
+	return false
+}
+
 // loseSight notes that the log ends where it had gone on: it was cut, or another one put
 // in its place. What this handler knows is of no use any more, and nothing tells how much
 // of what callers were told is there: from now on, it is the answer to everything.
@@ -152,7 +168,8 @@ func (h *Handler) loseSight(head eventstore.Position) error {
 	return h.lost
 }
 
-// catchUp reads what others have appended, among the batch's own events.
+// catchUp reads what others have appended, among the batch's own events, and forgets the
+// groups that it is about.
 func (h *Handler) catchUp(b *batch) (*interference, error) {
 	found := &interference{last: map[string]eventstore.Version{}, own: map[place]bool{}}
 	for i, result := range b.results {
@@ -160,17 +177,17 @@ func (h *Handler) catchUp(b *batch) (*interference, error) {
 			found.own[place{b.commits[i].Stream, result.Version - eventstore.Version(n)}] = true
 		}
 	}
-	own := b.results
+	own := b.places()
 	for record, err := range h.config.Store.ReadAll(writing, h.seen) {
 		if err != nil {
 			return nil, fmt.Errorf("read what others have appended: %w", err)
 		}
-		h.forget(record.Stream)
 		for len(own) > 0 && own[0].Last < record.Position {
 			own = own[1:]
 		}
 		if len(own) == 0 || own[0].First > record.Position {
 			found.last[record.Stream] = record.Version
+			h.forget(record.Stream)
 		}
 		h.seen = record.Position
 	}

@@ -23,7 +23,8 @@
 //     the store's documentation says it survives (for eventstore/sqlite: the
 //     process, the machine and its power).
 //   - Ordered: commits to one stream passed to one call of Append are judged
-//     and applied in the order given; the second sees what the first did.
+//     and applied in the order given; the second sees what the first did. So are
+//     those to different streams, unless the store says otherwise.
 //   - Honest: a record whose stored bytes have changed is not returned. The
 //     read fails with a [DamageError] that says where.
 //

@@ -16,8 +16,8 @@ type Version uint64
 // Store is an append-only log. See the package documentation for what every
 // implementation promises.
 type Store interface {
-	// Append stores commits durably, in the order given, and answers one Result
-	// for each, in the same order. A commit that cannot be stored because of what
+	// Append stores commits durably, those to one stream in the order given, and answers
+	// one Result for each, in the order given. A commit that cannot be stored because of what
 	// the log holds (its stream is elsewhere, its outcome's ID is taken) says so in
 	// its Result and does not affect the others, but for those to its stream: once a
 	// commit is refused, the later ones of the call to the same stream are refused too,
@@ -117,5 +117,8 @@ func (o Outcome) Of(head Position, n int) Outcome {
 type Result struct {
 	First, Last Position
 	Version     Version // of the stream's last record among this commit's; zero without events
-	Err         error   // *ConflictError, *DuplicateError, or *DamageError where the first answer is unreadable
+	// Err is a *ConflictError, a *DuplicateError, or a *DamageError where the first answer
+	// is unreadable. A store that stores streams apart from each other says here, too, why
+	// this commit failed while others of the call did not; ErrUnknown is as with Append.
+	Err error
 }

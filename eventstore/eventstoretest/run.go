@@ -34,6 +34,9 @@ type Features struct {
 	// MultiProcess: two stores that are open on the same directory at once see each
 	// other's appends.
 	MultiProcess bool
+	// Unordered: of the commits of one call, only those to one stream are stored in the
+	// order given.
+	Unordered bool
 }
 
 // Run tests a store. The function opens one on a directory, which is empty or was used

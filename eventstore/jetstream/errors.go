@@ -26,6 +26,7 @@ var (
 // Codes of the server's errors (server/errors.json of nats-server) for which nats.go has
 // no names.
 const (
+	codeDuplicateInProcess    jetstream.ErrorCode = 10158 // a copy of the message is under way
 	codeStoreFailed           jetstream.ErrorCode = 10077
 	codeInsufficientResources jetstream.ErrorCode = 10023
 	codeAccountExceeded       jetstream.ErrorCode = 10002

@@ -138,6 +138,7 @@ func (s *Store) askLeader(stream string, which map[string]any, deadline time.Tim
 
 // ask asks the API of JetStream, again and again where nobody answers, until the deadline.
 func (s *Store) ask(subject string, request []byte, answer any, deadline time.Time) error {
+	begun := time.Now()
 	for attempt := 0; ; attempt++ {
 		ctx, cancel := context.WithTimeout(s.life, firstWait)
 		reply, err := s.conn.RequestWithContext(ctx, subject, request)
@@ -160,6 +161,7 @@ func (s *Store) ask(subject string, request []byte, answer any, deadline time.Ti
 		if isFinal(err) || time.Now().After(deadline) {
 			return fmt.Errorf("%s: %w", subject, explain(err))
 		}
+		s.route.vain(s.conn, begun)
 		time.Sleep(min(firstPause<<min(attempt, 10), longestPause))
 	}
 }

@@ -30,7 +30,7 @@ const (
 func (s *Store) publish(stream string, m *nats.Msg, follows uint64, deadline time.Time) ([]eventstore.Result, error) {
 	p := s.follower.expect(m)
 	defer s.follower.forget(p)
-	maybe := false // a copy may be on its way, or stored
+	begun, maybe := time.Now(), false // a copy may be on its way, or stored
 	for attempt := 0; ; attempt++ {
 		sequence, err := s.send(m, firstWait<<min(attempt, 1))
 		switch {
@@ -57,6 +57,7 @@ func (s *Store) publish(stream string, m *nats.Msg, follows uint64, deadline tim
 		if time.Now().After(deadline) {
 			return nil, unknown(maybe, explain(err))
 		}
+		s.route.vain(s.conn, begun)
 		select {
 		case <-p.done:
 			return p.results, p.err
@@ -109,7 +110,7 @@ func isWrongSequence(err error) bool {
 func isFinal(err error) bool {
 	var api *jetstream.APIError
 	if errors.As(err, &api) {
-		return isFull(api) || api.Code >= 400 && api.Code < 500 && api.Code != 408
+		return isFull(api) || api.Code >= 400 && api.Code < 500 && api.Code != 408 && api.ErrorCode != codeDuplicateInProcess
 	}
 	return errors.Is(err, nats.ErrMaxPayload) || errors.Is(err, nats.ErrConnectionClosed) || errors.Is(err, nats.ErrPermissionViolation)
 }
@@ -118,7 +119,7 @@ func isFinal(err error) bool {
 // replica has what it has gone on with.
 func (s *Store) stale(stream string, follows uint64, deadline time.Time) (bool, error) {
 	last, err := s.lastOf(stream, deadline)
-	if err != nil || last == follows {
+	if err != nil || last <= follows { // less: the leader is one that was replaced
 		return false, err
 	}
 	ctx, cancel := context.WithDeadline(s.life, deadline)

@@ -29,8 +29,9 @@ type Store struct {
 	options Options // nothing left open
 	id      string
 
-	conn *nats.Conn
-	js   jetstream.JetStream
+	conn  *nats.Conn
+	js    jetstream.JetStream
+	route route
 
 	lock    *flock.Flock
 	replica *sqlite.DB

@@ -3,38 +3,43 @@ package jetstream_test
 import (
 	"fmt"
 	"path/filepath"
-	"strings"
-	"sync/atomic"
+	"sync"
 	"testing"
 
-	"github.com/nats-io/nats-server/v2/server"
 	"github.com/stretchr/testify/require"
 
 	"github.com/grouplog/grouplog/eventstore"
 	"github.com/grouplog/grouplog/eventstore/eventstoretest"
 	"github.com/grouplog/grouplog/eventstore/jetstream"
+	"github.com/grouplog/grouplog/eventstore/jetstream/jetstreamtest"
 )
 
-func TestStore(t *testing.T) {
-	srv, err := server.NewServer(&server.Options{Host: "127.0.0.1", Port: -1, JetStream: true, StoreDir: t.TempDir(), NoSigs: true, NoLog: true})
-	require.NoError(t, err)
-	srv.Start()
-	t.Cleanup(func() { srv.Shutdown(); srv.WaitForShutdown() })
-	for _, shards := range []int{1, 3} {
-		t.Run(fmt.Sprint(shards), func(t *testing.T) {
-			var n atomic.Int64
-			eventstoretest.Run(t, eventstoretest.Features{Persistent: true, MultiProcess: true}, func(t testing.TB, dir string) eventstore.Store {
-				name := strings.Map(func(r rune) rune {
-					if r == '/' || r == '.' {
-						return '_'
-					}
-					return r
-				}, dir)
-				name = name[max(0, len(name)-60):]
-				s, err := jetstream.Open(t.Context(), srv.ClientURL()+"/"+name+"?sync=lazy", filepath.Join(t.TempDir(), fmt.Sprint(n.Add(1), ".db")), &jetstream.Options{Replicas: 1, Shards: shards})
-				require.NoError(t, err)
-				return s
-			})
-		})
-	}
+// A store on a cluster of three servers keeps the contract.
+func TestStore(t *testing.T) { conformance(t, jetstreamtest.Shared(t).URL(), jetstream.Options{}) }
+
+// One whose messages are spread over several streams does so too; here on one server, as
+// what is new is the order that they are brought into.
+func TestStoreOfShards(t *testing.T) {
+	server := jetstreamtest.Start(t, &jetstreamtest.Options{Servers: 1})
+	conformance(t, server.URL(), jetstream.Options{Shards: 3, Replicas: 1})
+}
+
+// conformance runs the suite. Every store has a replica of its own, as on a machine of
+// its own.
+func conformance(t *testing.T, servers string, options jetstream.Options) {
+	var mu sync.Mutex
+	addresses := map[string]string{} // by directory
+	features := eventstoretest.Features{Persistent: true, MultiProcess: true, Unordered: true}
+	eventstoretest.Run(t, features, func(t testing.TB, dir string) eventstore.Store {
+		mu.Lock()
+		address := addresses[dir]
+		if address == "" {
+			address = fmt.Sprintf("%s/log-%d?sync=always", servers, len(addresses))
+			addresses[dir] = address
+		}
+		mu.Unlock()
+		store, err := jetstream.Open(t.Context(), address, filepath.Join(t.TempDir(), "replica.db"), &options)
+		require.NoError(t, err)
+		return store
+	})
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"hash"
 	"time"
@@ -221,6 +222,9 @@ func (b *batch) flush(ctx context.Context) error {
 		return fmt.Errorf("target: %w", err)
 	}
 	for i, result := range results {
+		if err := result.Err; err != nil && !errors.Is(err, eventstore.ErrConflict) && !errors.Is(err, eventstore.ErrDuplicate) {
+			return fmt.Errorf("target: %w", err)
+		}
 		if result.Err == nil && result.Last > 0 && result.First != b.next {
 			result.Err = fmt.Errorf("the records that belong at position %d came to stand at %d", b.next, result.First)
 		}

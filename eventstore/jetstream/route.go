@@ -1,0 +1,31 @@
+package jetstream
+
+import (
+	"sync"
+	"time"
+
+	"github.com/nats-io/nats.go"
+)
+
+// cutOff is how long something may be in vain before another server is tried: the one
+// that this process is connected to may be cut off from the others, and not know. It may
+// even answer, that another append is under way, for one that never will be.
+const cutOff = 4 * time.Second
+
+// route is the way to the cluster.
+type route struct {
+	mu      sync.Mutex
+	changed time.Time // when another server was tried last
+}
+
+// vain notes that something has been in vain since a moment, and goes to another server
+// if that is long ago. It is of no use where there is no other.
+func (r *route) vain(conn *nats.Conn, since time.Time) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if time.Since(since) < cutOff || time.Since(r.changed) < cutOff || len(conn.Servers()) < 2 || !conn.IsConnected() {
+		return
+	}
+	r.changed = time.Now()
+	_ = conn.ForceReconnect() // fails where the connection is closed, and is of no use then
+}
