@@ -6,9 +6,9 @@ import "context"
 // stand in an order of the store's own.
 type Importer interface {
 	// Import is Append, and keeps the order of all commits: the records of those that are
-	// stored stand in the order given, one after the other where nobody else appends. If
-	// the call fails and what it did is unknown, then a beginning of them may be stored,
-	// and none after one that is not.
+	// stored stand in the order given, one after the other. If the call fails, a beginning
+	// of them may be stored, and none after one that is not. Nobody else should append
+	// meanwhile: the call may then fail with ErrConflict, and any of its commits be stored.
 	Import(ctx context.Context, commits ...Commit) ([]Result, error)
 }
 

@@ -218,6 +218,9 @@ func (b *batch) flush(ctx context.Context) error {
 		return nil
 	}
 	results, err := eventstore.Import(ctx, b.to, b.commits...)
+	if errors.Is(err, eventstore.ErrConflict) {
+		return fmt.Errorf("%w: target: %w", ErrDifferent, err)
+	}
 	if err != nil {
 		return fmt.Errorf("target: %w", err)
 	}
