@@ -23,6 +23,7 @@ var allowed = map[string][]string{
 	"eventstore":                         {},
 	"eventstore/sqlite":                  {"eventstore"},
 	"eventstore/memory":                  {"eventstore"},
+	"eventstore/transfer":                {"eventstore"},
 	"eventstore/eventstoretest":          {"eventstore"},
 	"eventstore/jetstream":               {"eventstore", "eventstore/sqlite"},
 	"eventstore/jetstream/jetstreamtest": {},

@@ -41,6 +41,7 @@ type chapter struct {
 const (
 	inSQLite     = "eventstore/sqlite"
 	inMemory     = "eventstore/memory"
+	inTransfer   = "eventstore/transfer"
 	inCommands   = "commands"
 	inViews      = "projections"
 	inListeners  = "projections/notify"
@@ -64,6 +65,18 @@ var chapters = []chapter{
 }
 
 var logGuarantees = []guarantee{
+	{
+		"A copy of a log in another store is the same, event by event and answer by answer, and one that was cut short goes on; what differs is told.",
+		[]string{"transfer.TestCopyThroughFailures", "transfer.TestCopyRefusesOtherTargets", "transfer.TestCopyComparesWhatIsThere", "transfer.TestFollow"},
+		[]mutant{
+			one("answers are not copied with their events", "eventstore/transfer/commits.go", "found && g.starts == r.Position", "false", inTransfer, "TestCopyToSQLiteAndBack"),
+			one("answers without events are not copied", "eventstore/transfer/copy.go", "if found++; to != nil {", "if true {", inTransfer, "TestCopyToSQLiteAndBack"),
+			one("a command without an ID is cut in two", "eventstore/transfer/commits.go", "return len(g.Events) < maxGuess && ", "return len(g.Events) < 2 && ", inTransfer, "TestCopyThroughFailures"),
+			one("the copy is not compared", "eventstore/transfer/compare.go", "if !bytes.Equal(fingerprint, to.Fingerprint()) {", "if false {", inTransfer, "TestCopyComparesWhatIsThere"),
+			one("a target that holds something else is written to", "eventstore/transfer/copy.go", "if err == nil && had > 0 {", "if false {", inTransfer, "TestCopyRefusesOtherTargets"),
+			one("it is not looked where the records of a copy came to stand", "eventstore/transfer/copy.go", "result.First != b.next {", "false {", inTransfer, "TestCopyBesideAnotherWriter"),
+		},
+	},
 	{
 		"What has been acknowledged survives a killed process and a loss of power, at any moment.",
 		[]string{"sqlite.TestPowerCut", "sqlite.TestKill", "grouplog.TestPowerCut", "grouplog.TestCrash"},

@@ -11,6 +11,8 @@ var (
 	ErrNotALog = errors.New("not a grouplog log")
 	// ErrNewerSchema: the log was written by a newer version of the program.
 	ErrNewerSchema = errors.New("log written by a newer version")
+	// ErrOtherLog: the log that is there has another ID than the one that was asked for.
+	ErrOtherLog = errors.New("another log")
 )
 
 // Errors of using a log.

@@ -52,6 +52,34 @@ func testBatch(t *testing.T, s *suite) {
 		texts(requireWhole(t, store)), "commits of one call are applied in the order given")
 }
 
+// testImport checks that the order of commits to many streams is kept where that is asked
+// for, those that are refused left out.
+func testImport(t *testing.T, s *suite) {
+	store := s.store(t)
+	var want []string
+	for call := range 3 {
+		var commits []eventstore.Commit
+		for i := range 100 {
+			text := fmt.Sprint(call, "/", i)
+			expect := eventstore.Any()
+			if i == 50 {
+				expect = eventstore.Exactly(77)
+			}
+			c := commit(fmt.Sprint("s", i%7), expect, events(text, 1+i%2)...)
+			commits = append(commits, c)
+			if i != 50 {
+				want = append(want, textsOf(c.Events...)...)
+			}
+		}
+		results, err := eventstore.Import(t.Context(), store, commits...)
+		require.NoError(t, err)
+		for i, result := range results {
+			require.Equal(t, i == 50, result.Err != nil, "commit %d", i)
+		}
+	}
+	require.Equal(t, want, texts(requireWhole(t, store)), "Import keeps the order of commits to different streams")
+}
+
 // requireAnyOrder checks what came of the batch where streams have no order among each
 // other: which of two commits with one command ID was first is open, but one was.
 func requireAnyOrder(t *testing.T, store eventstore.Store, results []eventstore.Result) {

@@ -68,7 +68,8 @@ func (f *FaultyStore) FailRead(n, records int, err error) {
 // FailHead makes the n-th Head from now fail with err (ErrInjected if nil).
 func (f *FaultyStore) FailHead(n int, err error) { f.fail(opHead, &fault{countdown: n, err: err}) }
 
-// FailOutcome makes the n-th Outcome from now fail with err (ErrInjected if nil).
+// FailOutcome makes the n-th Outcome or Outcomes from now fail with err (ErrInjected if
+// nil).
 func (f *FaultyStore) FailOutcome(n int, err error) {
 	f.fail(opOutcome, &fault{countdown: n, err: err})
 }
@@ -191,4 +192,15 @@ func (f *FaultyStore) Outcome(ctx context.Context, commandID string) (eventstore
 		return eventstore.Outcome{}, false, due.err
 	}
 	return f.Store.Outcome(ctx, commandID)
+}
+
+// Outcomes fails if it is told to, and otherwise lists the outcomes of the store.
+func (f *FaultyStore) Outcomes(ctx context.Context, after string) iter.Seq2[eventstore.Outcome, error] {
+	return func(yield func(eventstore.Outcome, error) bool) {
+		if due := f.next(opOutcome); due != nil {
+			yield(eventstore.Outcome{}, due.err)
+			return
+		}
+		eventstore.Outcomes(ctx, f.Store, after)(yield)
+	}
 }

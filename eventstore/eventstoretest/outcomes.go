@@ -1,8 +1,11 @@
 package eventstoretest
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"sync"
 	"testing"
 
@@ -132,4 +135,60 @@ func testConcurrentDuplicates(t *testing.T, s *suite) {
 		require.Equal(t, textsOf(event(won[0])), texts(readAll(t, store, before)), "only the winner's events are stored")
 	}
 	requireWhole(t, store)
+}
+
+// testListOutcomes checks stores that list their outcomes.
+func testListOutcomes(t *testing.T, s *suite) {
+	store := s.store(t)
+	if _, ok := store.(eventstore.OutcomeLister); !ok {
+		t.Skip("the store does not list its outcomes")
+	}
+	list := func(after string) (all []eventstore.Outcome) {
+		for o, err := range eventstore.Outcomes(t.Context(), store, after) {
+			require.NoError(t, err, "listing outcomes")
+			all = append(all, o)
+		}
+		return all
+	}
+	require.Empty(t, list(""), "an empty log has no outcomes")
+
+	var commits []eventstore.Commit
+	ids := []string{"A", "a", "a ", "a\x01", "b", "é", "事件", "\U0010ffff"}
+	for i := range 1500 { // more than a page
+		ids = append(ids, fmt.Sprint("command ", i))
+	}
+	for i, id := range ids {
+		c := withOutcome(commit(fmt.Sprint("s", i%3), eventstore.Any(), events(fmt.Sprint(i), i%3)...), id, fmt.Sprint("answer ", i))
+		if i%5 == 0 {
+			c.Outcome.Fingerprint, c.Outcome.Answer = nil, nil
+		}
+		commits = append(commits, c)
+	}
+	results, err := store.Append(t.Context(), commits...)
+	require.NoError(t, err)
+	want := make([]eventstore.Outcome, len(commits))
+	for i, result := range results {
+		require.NoError(t, result.Err)
+		want[i] = stored(commits[i], result)
+	}
+	slices.SortFunc(want, func(a, b eventstore.Outcome) int { return strings.Compare(a.CommandID, b.CommandID) })
+	require.Equal(t, want, list(""), "Outcomes yields every outcome as it was stored, in the order of the bytes of command IDs")
+	for _, i := range []int{0, 3, 1023, 1024, len(want) - 2} {
+		require.Equal(t, want[i+1:], list(want[i].CommandID), "Outcomes yields those after a command ID")
+	}
+	require.Equal(t, want[1:], list(want[0].CommandID+"\x00"), "the command ID need not be there")
+	require.Empty(t, list(want[len(want)-1].CommandID), "nothing is after the last")
+
+	for range eventstore.Outcomes(t.Context(), store, "") {
+		break // and leaves nothing behind
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	for _, err := range eventstore.Outcomes(ctx, store, "") {
+		require.ErrorIs(t, err, context.Canceled, "Outcomes ends with its context")
+	}
+	require.NoError(t, store.Close())
+	for _, err := range eventstore.Outcomes(t.Context(), store, "") {
+		require.ErrorIs(t, err, eventstore.ErrClosed, "a store that is closed lists nothing")
+	}
 }

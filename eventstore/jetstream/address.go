@@ -29,6 +29,12 @@ func IsAddress(s string) bool {
 	return ok && schemes[scheme]
 }
 
+// NameOf is the name of the log at an address. The error is about the address.
+func NameOf(s string) (string, error) {
+	a, err := parseAddress(s)
+	return a.name, err
+}
+
 var schemes = map[string]bool{"nats": true, "tls": true, "ws": true, "wss": true}
 
 // parseAddress reads nats://user:password@host:4222,host:4222/NAME?sync=always. The

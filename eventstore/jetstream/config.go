@@ -11,6 +11,8 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/grouplog/grouplog/eventstore"
 )
 
 // Metadata of the stream that has the log in its order.
@@ -92,7 +94,7 @@ func (s *Store) recognise(ctx context.Context, log *jetstream.StreamInfo) error 
 	case s.id == "" || err != nil || n < 1 || n > maxShards:
 		return fmt.Errorf("%w of stream %s: it is no log of grouplog, as its metadata says nothing of one; give the log another name", ErrSettings, log.Config.Name)
 	case s.options.ID != "" && s.options.ID != s.id:
-		return fmt.Errorf("%w of stream %s: it is log %s, and not %s", ErrSettings, log.Config.Name, s.id, s.options.ID)
+		return fmt.Errorf("%w: the stream %s is log %s, and not %s", eventstore.ErrOtherLog, log.Config.Name, s.id, s.options.ID)
 	case s.options.Shards != 0 && s.options.Shards != n:
 		return fmt.Errorf("%w of stream %s: it has %d shards, and not %d; their number cannot be changed: copy it to another log", ErrSettings, log.Config.Name, n, s.options.Shards)
 	}

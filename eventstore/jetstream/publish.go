@@ -88,6 +88,12 @@ func (s *Store) send(m *nats.Msg, wait time.Duration) (uint64, error) {
 	if err != nil {
 		return 0, err
 	}
+	return acknowledged(reply)
+}
+
+// acknowledged is the sequence number that a message is stored at, as the answer to it
+// says.
+func acknowledged(reply *nats.Msg) (uint64, error) {
 	var ack acknowledgement
 	switch err := json.Unmarshal(reply.Data, &ack); {
 	case err != nil:

@@ -7,6 +7,8 @@ import (
 	"bytes"
 	"context"
 	"iter"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -15,7 +17,10 @@ import (
 	"github.com/grouplog/grouplog/eventstore"
 )
 
-var _ eventstore.Store = (*Store)(nil)
+var (
+	_ eventstore.Store         = (*Store)(nil)
+	_ eventstore.OutcomeLister = (*Store)(nil)
+)
 
 // Store is a log in memory. Its methods may be called from any number of
 // goroutines. The zero value is not usable: call New.
@@ -34,9 +39,12 @@ type Store struct {
 }
 
 // New returns an empty log with an ID of its own.
-func New() *Store {
+func New() *Store { return CopyOf(uuid.Must(uuid.NewV7()).String()) }
+
+// CopyOf returns an empty log with the ID of another, to be filled with what that holds.
+func CopyOf(id string) *Store {
 	return &Store{
-		id:       uuid.Must(uuid.NewV7()).String(),
+		id:       id,
 		streams:  make(map[string][]eventstore.Position),
 		outcomes: make(map[string]eventstore.Outcome),
 		changed:  make(chan struct{}),
@@ -176,6 +184,24 @@ func (s *Store) Outcome(ctx context.Context, commandID string) (eventstore.Outco
 	}
 	outcome, ok := s.outcomes[commandID]
 	return cloneOutcome(outcome), ok, nil
+}
+
+// Outcomes yields the outcomes after a command ID, as of the start of the iteration.
+func (s *Store) Outcomes(ctx context.Context, after string) iter.Seq2[eventstore.Outcome, error] {
+	return func(yield func(eventstore.Outcome, error) bool) {
+		s.mu.RLock()
+		ids := slices.Sorted(maps.Keys(s.outcomes))
+		s.mu.RUnlock()
+		for _, id := range ids {
+			if id <= after {
+				continue
+			}
+			outcome, _, err := s.Outcome(ctx, id)
+			if !yield(outcome, err) || err != nil {
+				return
+			}
+		}
+	}
 }
 
 // Changed returns a channel that is closed at the next append, and by Close.

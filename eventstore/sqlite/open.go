@@ -35,8 +35,8 @@ const maxReaders = 4
 // say otherwise. Nil options are the defaults. The path is that of a file, not a URI.
 //
 // Nothing at the path is touched before it has been recognised as a log or as empty.
-// Errors wrap eventstore.ErrNotALog, ErrNewerSchema, ErrDamaged, ErrReadOnly, ErrFull
-// or ErrBusy, or fs.ErrNotExist, together with what the system said.
+// Errors wrap eventstore.ErrNotALog, ErrOtherLog, ErrNewerSchema, ErrDamaged, ErrReadOnly,
+// ErrFull or ErrBusy, or fs.ErrNotExist, together with what the system said.
 func Open(ctx context.Context, path string, opts *Options) (*DB, error) {
 	if err := opts.Validate(); err != nil {
 		return nil, fmt.Errorf("open log %s: %w", path, err)
@@ -201,6 +201,9 @@ func (db *DB) openReaders(ctx context.Context) error {
 			return &eventstore.DamageError{Reason: "it does not say which log it is", Err: err}
 		}
 		return err
+	}
+	if want := db.options.ID; want != "" && db.id != want {
+		return fmt.Errorf("%w: it is log %s, and not %s", eventstore.ErrOtherLog, db.id, want)
 	}
 	for query, statement := range map[string]**sql.Stmt{
 		selectHead:    &db.selectHead,

@@ -250,3 +250,46 @@ func TestReadOnly(t *testing.T) {
 	require.ErrorIs(t, err, eventstore.ErrReadOnly)
 	require.Nil(t, results)
 }
+
+// A log that is made as a copy of another has its ID, and no other log is taken for it.
+func TestOpenWithID(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "copy.db")
+	log := openAt(t, path, &Options{ID: "the other's"})
+	require.Equal(t, "the other's", log.ID())
+	mustAppend(t, log, commit("s", eventstore.Absent(), "x"))
+	require.NoError(t, log.Close())
+	before, err := os.ReadFile(path)
+	require.NoError(t, err)
+
+	for _, options := range []*Options{{ID: "another"}, {ID: "another", ReadOnly: true}} {
+		_, err := Open(t.Context(), path, options)
+		require.ErrorIs(t, err, eventstore.ErrOtherLog)
+		require.ErrorContains(t, err, `it is log the other's, and not another`)
+	}
+	after, err := os.ReadFile(path)
+	require.NoError(t, err)
+	require.Equal(t, before, after)
+	require.Equal(t, "the other's", openAt(t, path, &Options{ID: "the other's"}).ID())
+	require.NotEqual(t, open(t, nil).ID(), open(t, nil).ID())
+}
+
+// A page of outcomes that is damaged is not listed.
+func TestListDamagedOutcomes(t *testing.T) {
+	for _, change := range []string{"answer = x'00'", "last = last + 1", "fingerprint = x''"} {
+		log := open(t, nil)
+		fill(t, log, 3)
+		raw, err := sql.Open("sqlite3", log.Path())
+		require.NoError(t, err)
+		_, err = raw.Exec("DROP TRIGGER outcomes_no_update; UPDATE outcomes SET " + change + " WHERE command_id = 'command 2'")
+		require.NoError(t, err)
+		require.NoError(t, raw.Close())
+		var ids []string
+		for o, listErr := range log.Outcomes(t.Context(), "") {
+			if err = listErr; err == nil {
+				ids = append(ids, o.CommandID)
+			}
+		}
+		require.Equal(t, []string{"command 1"}, ids)
+		require.ErrorIs(t, err, eventstore.ErrDamaged)
+	}
+}

@@ -22,6 +22,11 @@ type Options struct {
 	// MustExist.
 	ReadOnly bool
 
+	// ID is the ID of the log, where it is known: a log that is made gets it, as the copy
+	// of one elsewhere does, and one that is there must have it, or the error wraps
+	// eventstore.ErrOtherLog. When empty, a new log gets an ID of its own.
+	ID string
+
 	// BusyTimeout is how long to wait for a lock that another process holds before
 	// answering ErrBusy; DefaultBusyTimeout when zero, at least a millisecond. The wait
 	// cannot be interrupted, neither by a context nor by Close: keep it short.

@@ -78,10 +78,14 @@ func notALog(path, why string) error {
 	return fmt.Errorf("open log %s: %w: %s", path, eventstore.ErrNotALog, why)
 }
 
-// newID names a log that is made: a replica has the name of the log that it is one of.
+// newID names a log that is made: a replica, and a copy, has the name of the log that it
+// is one of.
 func (o *Options) newID() (string, error) {
-	if o.Replica != nil {
+	switch {
+	case o.Replica != nil:
 		return o.Replica.ID, nil
+	case o.ID != "":
+		return o.ID, nil
 	}
 	id, err := uuid.NewV7()
 	if err != nil {

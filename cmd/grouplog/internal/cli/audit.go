@@ -18,7 +18,6 @@ import (
 	"github.com/grouplog/grouplog/commands"
 	"github.com/grouplog/grouplog/domain"
 	"github.com/grouplog/grouplog/eventstore"
-	"github.com/grouplog/grouplog/eventstore/sqlite"
 	"github.com/grouplog/grouplog/projections/audit"
 )
 
@@ -149,7 +148,7 @@ func completeActions(*cobra.Command, []string, string) ([]cobra.Completion, cobr
 // withAudit is withEngine for a question to the audit. Where the file of its index cannot
 // be written, it is made in memory, which takes longer.
 func (a *app) withAudit(ctx context.Context, f func(*grouplog.Engine) error) error {
-	return a.withLog(ctx, func(log *sqlite.DB) error {
+	return a.withLog(ctx, func(log eventstore.Store) error {
 		options := grouplog.Options{Store: log, ViewsPath: a.viewsPath()}
 		engine, err := a.openAudit(ctx, &options)
 		if isSQLite(err, sqlite3.ErrCantOpen, sqlite3.ErrReadonly) {

@@ -2,13 +2,17 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 
 	"github.com/spf13/cobra"
 
+	"github.com/grouplog/grouplog/eventstore"
 	"github.com/grouplog/grouplog/eventstore/sqlite"
+	"github.com/grouplog/grouplog/eventstore/transfer"
 )
 
 func (a *app) backupCommand() *cobra.Command {
@@ -24,8 +28,8 @@ models are not copied: they come back from the log.`,
 			if _, err := os.Stat(filepath.Dir(args[0])); err != nil { // SQLite would not say which
 				return err
 			}
-			return a.withLog(ctx, func(log *sqlite.DB) error {
-				if err := log.Backup(ctx, args[0]); err != nil {
+			return a.withLog(ctx, func(log eventstore.Store) error {
+				if err := backup(ctx, log, args[0]); err != nil {
 					return err
 				}
 				if a.json {
@@ -36,4 +40,27 @@ models are not copied: they come back from the log.`,
 			})
 		}),
 	}
+}
+
+// backup writes a copy of a log to a file that is new. The log of a cluster is copied
+// event by event, so that the copy is a log of its own, and no replica.
+func backup(ctx context.Context, log eventstore.Store, path string) (err error) {
+	if file, ok := log.(interface {
+		Backup(context.Context, string) error
+	}); ok {
+		return file.Backup(ctx, path)
+	}
+	if _, err := os.Lstat(path); err == nil {
+		return &fs.PathError{Op: "create", Path: path, Err: fs.ErrExist}
+	}
+	partial := path + ".partial" // one that was cut short is gone on with
+	to, err := sqlite.Open(ctx, partial, &sqlite.Options{ID: log.ID()})
+	if err != nil {
+		return err
+	}
+	_, err = transfer.Copy(ctx, log, to, nil)
+	if err = errors.Join(err, to.Close()); err != nil {
+		return err
+	}
+	return os.Rename(partial, path)
 }

@@ -13,7 +13,6 @@ import (
 	"github.com/grouplog/grouplog/cmd/grouplog/internal/render"
 	"github.com/grouplog/grouplog/domain"
 	"github.com/grouplog/grouplog/eventstore"
-	"github.com/grouplog/grouplog/eventstore/sqlite"
 )
 
 func (a *app) groupChartCommand() *cobra.Command {
@@ -39,7 +38,7 @@ the numbers.`,
 		if err != nil {
 			return usage(err)
 		}
-		return a.withLog(ctx, func(log *sqlite.DB) error {
+		return a.withLog(ctx, func(log eventstore.Store) error {
 			return a.drawGroup(ctx, log, args[0], begin, end, &output)
 		})
 	})

@@ -48,17 +48,12 @@ type app struct {
 	out  io.Writer // data
 	talk io.Writer // everything else
 
-	db   string
-	json bool
+	db    string // the log's file; with a store, that of its replica
+	store string // the address of the log in a cluster; empty: it is a file
+	json  bool
 
 	started bool // a command has begun: what goes wrong from here on is not its usage
 }
-
-// Where the log is, when nobody says.
-const (
-	defaultDB = "groups.db"
-	envDB     = "GROUPLOG_DB"
-)
 
 func (a *app) root() *cobra.Command {
 	root := parent(&cobra.Command{
@@ -77,13 +72,10 @@ them. It writes what happened in an append-only log and answers questions from i
 		SilenceErrors: true,
 	})
 	root.PersistentFlags().StringVar(&a.db, "db", defaultDB, "the log's `FILE`; also "+envDB+" in the environment")
+	root.PersistentFlags().StringVar(&a.store, "store", "", "the log's `ADDRESS` in a cluster; --db is then its replica here; also "+envStore)
 	root.PersistentFlags().BoolVar(&a.json, "json", false, "write JSON: one object, or one a line for lists")
 	root.SetFlagErrorFunc(a.flagError)
-	root.PersistentPreRun = func(cmd *cobra.Command, _ []string) {
-		if path := os.Getenv(envDB); path != "" && !cmd.Flags().Changed("db") {
-			a.db = path
-		}
-	}
+	root.PersistentPreRun = func(cmd *cobra.Command, _ []string) { a.locate(cmd) }
 	root.SetHelpTemplate(helpTemplate)
 	root.SetUsageTemplate(usageTemplate)
 	root.AddGroup(
@@ -100,7 +92,7 @@ them. It writes what happened in an append-only log and answers questions from i
 	add("write", a.doCommand(), a.runCommand(), a.importCommand())
 	add("read", a.groupCommand(), a.memberCommand(), a.joinedCommand(), a.applicationCommand(), a.logCommand(), a.auditCommand(), a.toldCommand(), a.exportCommand(),
 		a.diffCommand(), a.whyCommand(), a.explainCommand())
-	add("keep", a.verifyCommand(), a.rebuildCommand(), a.backupCommand(), a.listenerCommand())
+	add("keep", a.verifyCommand(), a.rebuildCommand(), a.backupCommand(), a.storeCommand(), a.listenerCommand())
 	root.AddCommand(a.demoCommand(), a.benchCommand(), a.versionCommand(), exitCodesTopic())
 	root.InitDefaultHelpCmd()
 	root.InitDefaultCompletionCmd()

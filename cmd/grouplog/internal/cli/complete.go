@@ -83,10 +83,8 @@ func takesArgument(cmd *cobra.Command) bool { return strings.Contains(cmd.Use, "
 // quietly opens the log for a completion, if there is one. What goes wrong only means
 // that there is nothing to offer.
 func (a *app) quietly(cmd *cobra.Command, f func(*grouplog.Engine) error) {
-	if path := os.Getenv(envDB); path != "" && !cmd.Flags().Changed("db") {
-		a.db = path
-	}
-	if _, err := os.Stat(a.db); err != nil {
+	a.locate(cmd)
+	if _, err := os.Stat(a.db); err != nil { // with a store too: a shell does not wait for a replica to be filled
 		return
 	}
 	_ = a.withEngine(cmd.Context(), f)

@@ -49,7 +49,7 @@ and what each user's listener was told. The log is thrown away, unless --keep.`,
 		} else if _, err := os.Stat(path); err == nil {
 			return hint(fmt.Errorf("%s: %w", path, fs.ErrExist), "the story begins with an empty log: name a new file")
 		}
-		a.db = path
+		a.db, a.store = path, ""
 		return a.demo(ctx, keep)
 	})
 	return c

@@ -12,6 +12,7 @@ import (
 	"github.com/grouplog/grouplog/domain"
 	"github.com/grouplog/grouplog/eventstore"
 	"github.com/grouplog/grouplog/eventstore/sqlite"
+	"github.com/grouplog/grouplog/eventstore/transfer"
 	"github.com/grouplog/grouplog/projections"
 	"github.com/grouplog/grouplog/projections/consumers"
 	"github.com/grouplog/grouplog/projections/groupview"
@@ -33,12 +34,13 @@ const (
 const exitCodesText = `What the exit code of grouplog says:
 
   0    done, also where there was nothing to do
-  1    something unexpected: the disk is full, a file is no log, read models differ
+  1    something unexpected: the disk is full, a file is no log, read models differ,
+       the cluster does not answer
   2    wrong usage; for run and import: a line is malformed
   3    refused by a rule; the message says which, and what to do
   4    not found: the log, the group, the user, the listener, the file
   5    a conflict: a command ID was used for another command, the log is locked,
-       or the file to write exists
+       the file to write exists, or holds something else than what is copied
   6    the log is damaged; "grouplog verify" says where
   130  interrupted
 
@@ -76,7 +78,7 @@ func (a *app) exitCode(err error) int {
 		return exitRefused
 	case is(eventstore.ErrDamaged):
 		return exitDamaged
-	case is(commands.ErrIDReused, commands.ErrContended, eventstore.ErrConflict, eventstore.ErrBusy, fs.ErrExist):
+	case is(commands.ErrIDReused, commands.ErrContended, eventstore.ErrConflict, eventstore.ErrBusy, fs.ErrExist, eventstore.ErrOtherLog, transfer.ErrDifferent):
 		return exitConflict
 	case is(groupview.ErrNotFound, errNoLog, errUnknownUser, consumers.ErrUnknown, consumers.ErrNotHeld), missing(err):
 		return exitNotFound
@@ -127,6 +129,8 @@ var advice = []struct {
 }{
 	{errNoLog, `name the log with --db or ` + envDB + `, or begin one: "grouplog do create-group --help"`},
 	{eventstore.ErrNotALog, "name another file with --db; nothing in this one was touched"},
+	{eventstore.ErrOtherLog, "begin the copy in a new file, or under a new name in the cluster; nothing was written"},
+	{transfer.ErrDifferent, `"grouplog verify" says which of them is damaged; where neither is, one has gone another way, and a copy is begun in a new place`},
 	{eventstore.ErrNewerSchema, "use the newer version of grouplog; nothing in the file was touched"},
 	{eventstore.ErrBusy, "somebody else is writing; try again, or end the other program"},
 	{eventstore.ErrReadOnly, "grouplog needs to write to the file and its directory, which also holds the read models"},

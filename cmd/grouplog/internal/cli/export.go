@@ -15,7 +15,6 @@ import (
 	"github.com/grouplog/grouplog/cmd/grouplog/internal/render"
 	"github.com/grouplog/grouplog/domain"
 	"github.com/grouplog/grouplog/eventstore"
-	"github.com/grouplog/grouplog/eventstore/sqlite"
 	"github.com/grouplog/grouplog/projections/export"
 	"github.com/grouplog/grouplog/projections/groupview"
 )
@@ -64,7 +63,7 @@ Where nothing is selected, nothing but the header is written.`,
 		if err != nil {
 			return usage(err)
 		}
-		return a.withLog(ctx, func(log *sqlite.DB) error { return a.export(ctx, log, &o) })
+		return a.withLog(ctx, func(log eventstore.Store) error { return a.export(ctx, log, &o) })
 	})
 	return c
 }
@@ -116,7 +115,7 @@ func parseBound(flag, text string) (bound, error) {
 }
 
 // export writes the events that are wanted.
-func (a *app) export(ctx context.Context, log *sqlite.DB, o *exportOptions) error {
+func (a *app) export(ctx context.Context, log eventstore.Store, o *exportOptions) error {
 	formats := export.Formats(log.ID())
 	i := slices.IndexFunc(formats, func(f export.Format) bool { return f.Name() == o.format })
 	if i < 0 {

@@ -16,7 +16,6 @@ import (
 	"github.com/grouplog/grouplog/cmd/grouplog/internal/render"
 	"github.com/grouplog/grouplog/domain"
 	"github.com/grouplog/grouplog/eventstore"
-	"github.com/grouplog/grouplog/eventstore/sqlite"
 	"github.com/grouplog/grouplog/projections"
 	"github.com/grouplog/grouplog/projections/audit"
 	"github.com/grouplog/grouplog/projections/consumers"
@@ -38,8 +37,8 @@ func (a *app) consumersPath() string {
 
 // withConsumers opens the listeners of the log, and closes them. Where nobody has ever
 // listened, there is no file, none is made, and the registry is nil.
-func (a *app) withConsumers(ctx context.Context, f func(*sqlite.DB, *consumers.Registry) error) error {
-	return a.withLog(ctx, func(log *sqlite.DB) (err error) {
+func (a *app) withConsumers(ctx context.Context, f func(eventstore.Store, *consumers.Registry) error) error {
+	return a.withLog(ctx, func(log eventstore.Store) (err error) {
 		path := a.consumersPath()
 		if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
 			return f(log, nil)
@@ -54,8 +53,8 @@ func (a *app) withConsumers(ctx context.Context, f func(*sqlite.DB, *consumers.R
 }
 
 // withConsumer is withConsumers for one listener, which there must be.
-func (a *app) withConsumer(ctx context.Context, name string, f func(*sqlite.DB, *consumers.Registry, *consumers.Status) error) error {
-	return a.withConsumers(ctx, func(log *sqlite.DB, registry *consumers.Registry) error {
+func (a *app) withConsumer(ctx context.Context, name string, f func(eventstore.Store, *consumers.Registry, *consumers.Status) error) error {
+	return a.withConsumers(ctx, func(log eventstore.Store, registry *consumers.Registry) error {
 		if registry == nil {
 			return fmt.Errorf("%w: %q", consumers.ErrUnknown, name)
 		}
@@ -106,7 +105,7 @@ func (a *app) listenerListCommand() *cobra.Command {
 		Example: "  grouplog listener ls",
 		Args:    exactly(),
 		RunE: a.run(func(ctx context.Context, _ []string) error {
-			return a.withConsumers(ctx, func(_ *sqlite.DB, registry *consumers.Registry) error {
+			return a.withConsumers(ctx, func(_ eventstore.Store, registry *consumers.Registry) error {
 				var list []consumers.Status
 				if registry != nil {
 					var err error
@@ -190,7 +189,7 @@ go on. With --all, also those that are tried again by themselves.`,
 	}
 	c.Flags().BoolVar(&all, "all", false, "also groups that are tried again by themselves")
 	c.RunE = a.run(func(ctx context.Context, args []string) error {
-		return a.withConsumer(ctx, args[0], func(log *sqlite.DB, _ *consumers.Registry, status *consumers.Status) error {
+		return a.withConsumer(ctx, args[0], func(log eventstore.Store, _ *consumers.Registry, status *consumers.Status) error {
 			table := render.NewTable("group", "notification", "#attempts", "since", "next", "error", "event")
 			holds := func(yield func(holdLine, error) bool) {
 				for i := range status.Holds {
@@ -225,11 +224,9 @@ func sentenceAt(ctx context.Context, log eventstore.Store, at eventstore.Positio
 // completeListeners offers the names of the listeners there are.
 func (a *app) completeListeners(cmd *cobra.Command, args []string, begun string) ([]cobra.Completion, cobra.ShellCompDirective) {
 	var found []cobra.Completion
-	if path := os.Getenv(envDB); path != "" && !cmd.Flags().Changed("db") {
-		a.db = path
-	}
+	a.locate(cmd)
 	if len(args) == 0 {
-		_ = a.withConsumers(cmd.Context(), func(_ *sqlite.DB, registry *consumers.Registry) error {
+		_ = a.withConsumers(cmd.Context(), func(_ eventstore.Store, registry *consumers.Registry) error {
 			if registry == nil {
 				return nil
 			}

@@ -12,7 +12,6 @@ import (
 	"github.com/grouplog/grouplog/cmd/grouplog/internal/render"
 	"github.com/grouplog/grouplog/domain"
 	"github.com/grouplog/grouplog/eventstore"
-	"github.com/grouplog/grouplog/eventstore/sqlite"
 	"github.com/grouplog/grouplog/projections/consumers"
 )
 
@@ -51,7 +50,7 @@ func (a *app) releaseCommand(done string, verb func(*consumers.Registry, context
 		if all == (len(groups) > 0) {
 			return usage(errors.New("of which groups: give --group GROUP or --all"))
 		}
-		return a.withConsumer(ctx, args[0], func(_ *sqlite.DB, registry *consumers.Registry, status *consumers.Status) error {
+		return a.withConsumer(ctx, args[0], func(_ eventstore.Store, registry *consumers.Registry, status *consumers.Status) error {
 			var streams []string
 			for _, group := range groups {
 				streams = append(streams, domain.GroupStream(group))
@@ -124,7 +123,7 @@ After a log was restored from a backup, this says where to go on.`,
 	must(c.MarkFlagRequired("to"))
 	must(c.RegisterFlagCompletionFunc("to", cobra.FixedCompletions([]string{"start", "now"}, cobra.ShellCompDirectiveNoFileComp)))
 	c.RunE = a.run(func(ctx context.Context, args []string) error {
-		return a.withConsumer(ctx, args[0], func(log *sqlite.DB, registry *consumers.Registry, status *consumers.Status) error {
+		return a.withConsumer(ctx, args[0], func(log eventstore.Store, registry *consumers.Registry, status *consumers.Status) error {
 			head, err := log.Head(ctx)
 			if err != nil {
 				return err

@@ -13,7 +13,6 @@ import (
 	"github.com/grouplog/grouplog/cmd/grouplog/internal/render"
 	"github.com/grouplog/grouplog/domain"
 	"github.com/grouplog/grouplog/eventstore"
-	"github.com/grouplog/grouplog/eventstore/sqlite"
 	"github.com/grouplog/grouplog/projections"
 	"github.com/grouplog/grouplog/projections/audit"
 	"github.com/grouplog/grouplog/projections/groupview"
@@ -64,7 +63,7 @@ func (a *app) logListCommand() *cobra.Command {
 		if limit < 0 {
 			return usage(errors.New("--limit is negative"))
 		}
-		return a.withLog(ctx, func(log *sqlite.DB) error {
+		return a.withLog(ctx, func(log eventstore.Store) error {
 			records := forward(ctx, log, &filter, eventstore.Position(from))
 			if newest {
 				records = backward(ctx, log, eventstore.Position(from))

@@ -3,10 +3,7 @@ package cli
 import (
 	"context"
 	"errors"
-	"fmt"
-	"io/fs"
 	"log/slog"
-	"os"
 	"path/filepath"
 	"strings"
 
@@ -21,16 +18,6 @@ import (
 	"github.com/grouplog/grouplog/eventstore/sqlite"
 )
 
-// noLog says that there is no log where one should be.
-func (a *app) noLog(err error) error {
-	if errors.Is(err, fs.ErrNotExist) {
-		if _, missing := os.Stat(a.db); errors.Is(missing, fs.ErrNotExist) {
-			return fmt.Errorf("%w at %s", errNoLog, a.db)
-		}
-	}
-	return err
-}
-
 // viewsPath is where the read models are: beside the log, as the engine would choose.
 func (a *app) viewsPath() string {
 	return strings.TrimSuffix(a.db, filepath.Ext(a.db)) + ".views.db"
@@ -40,7 +27,7 @@ func (a *app) viewsPath() string {
 // opened for reading, so that nobody who writes to it is in the way. Where the file of
 // the read models cannot be written, they are made in memory, which takes longer.
 func (a *app) withEngine(ctx context.Context, f func(*grouplog.Engine) error) error {
-	return a.withLog(ctx, func(log *sqlite.DB) error {
+	return a.withLog(ctx, func(log eventstore.Store) error {
 		engine, err := a.openEngine(ctx, &grouplog.Options{Store: log, ViewsPath: a.viewsPath()})
 		if isSQLite(err, sqlite3.ErrCantOpen, sqlite3.ErrReadonly) {
 			engine, err = a.openEngine(ctx, &grouplog.Options{Store: log, ViewsPath: grouplog.Memory})
@@ -51,12 +38,17 @@ func (a *app) withEngine(ctx context.Context, f func(*grouplog.Engine) error) er
 
 // withWriter opens a log for writing, and closes it. Where there is none, one is made,
 // unless the options say otherwise.
-func (a *app) withWriter(ctx context.Context, options *grouplog.Options, f func(*grouplog.Engine) error) error {
+func (a *app) withWriter(ctx context.Context, options *grouplog.Options, f func(*grouplog.Engine) error) (err error) {
 	options.ViewsPath = a.viewsPath()
-	engine, err := a.openEngine(ctx, options)
-	if options.MustExist {
-		err = a.noLog(err)
+	if options.Store == nil {
+		log, err := a.openLog(ctx, &sqlite.Options{MustExist: options.MustExist})
+		if err != nil {
+			return err
+		}
+		defer func() { err = errors.Join(err, log.Close()) }()
+		options.Store, options.MustExist = log, false
 	}
+	engine, err := a.openEngine(ctx, options)
 	return use(engine, err, f)
 }
 
@@ -73,10 +65,10 @@ func use(engine *grouplog.Engine, err error, f func(*grouplog.Engine) error) err
 }
 
 // withLog opens the log alone, for reading, and closes it.
-func (a *app) withLog(ctx context.Context, f func(*sqlite.DB) error) (err error) {
-	log, err := sqlite.Open(ctx, a.db, &sqlite.Options{ReadOnly: true})
+func (a *app) withLog(ctx context.Context, f func(eventstore.Store) error) (err error) {
+	log, err := a.openLog(ctx, &sqlite.Options{ReadOnly: true})
 	if err != nil {
-		return a.noLog(err)
+		return err
 	}
 	defer func() { err = errors.Join(err, log.Close()) }()
 	return f(log)
@@ -85,7 +77,7 @@ func (a *app) withLog(ctx context.Context, f func(*sqlite.DB) error) (err error)
 // withPlan gives a handler whose commands have the effect that they would have on the
 // log, and leave it as it is. Where there is no log, none is made.
 func (a *app) withPlan(ctx context.Context, f func(*commands.Handler, eventstore.Store) error) error {
-	err := a.withLog(ctx, func(log *sqlite.DB) error { return planOn(ctx, log, f) })
+	err := a.withLog(ctx, func(log eventstore.Store) error { return planOn(ctx, log, f) })
 	if errors.Is(err, errNoLog) {
 		return planOn(ctx, memory.New(), f)
 	}

@@ -13,7 +13,6 @@ import (
 	"github.com/grouplog/grouplog"
 	"github.com/grouplog/grouplog/cmd/grouplog/internal/render"
 	"github.com/grouplog/grouplog/eventstore"
-	"github.com/grouplog/grouplog/eventstore/sqlite"
 	"github.com/grouplog/grouplog/projections"
 )
 
@@ -55,7 +54,7 @@ differs is told row by row, the first ones of each table. Exit code 1 says that 
 // checkViews compares the read models with what the log gives.
 func (a *app) checkViews(ctx context.Context) error {
 	v := verification{}
-	err := a.withLog(ctx, func(log *sqlite.DB) (err error) {
+	err := a.withLog(ctx, func(log eventstore.Store) (err error) {
 		if v.Events, err = log.Head(ctx); err != nil {
 			return err
 		}

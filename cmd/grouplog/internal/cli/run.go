@@ -92,7 +92,7 @@ func (a *app) goThrough(ctx context.Context, o fileOptions) (err error) {
 			return a.newBatch(o, source, plan, log).goThrough(ctx)
 		})
 	}
-	log, err := sqlite.Open(ctx, a.db, nil)
+	log, err := a.openLog(ctx, &sqlite.Options{})
 	if err != nil {
 		return err
 	}

@@ -17,6 +17,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/grouplog/grouplog/eventstore"
+	"github.com/grouplog/grouplog/eventstore/jetstream/jetstreamtest"
 	"github.com/grouplog/grouplog/eventstore/sqlite"
 	"github.com/grouplog/grouplog/projections"
 )
@@ -31,15 +32,27 @@ func TestMain(m *testing.M) {
 
 // TestScript runs the scripts in testdata/script, each in a directory of its own.
 // GROUPLOG_UPDATE=1 writes what the program says into the files that cmp compares with.
-func TestScript(t *testing.T) {
+func TestScript(t *testing.T) { runScripts(t, "testdata/script", nil) }
+
+// TestClusterScript runs those of testdata/cluster, beside a cluster of three servers of
+// which $CLUSTER is the address.
+func TestClusterScript(t *testing.T) {
+	cluster := jetstreamtest.Start(t, nil)
+	runScripts(t, "testdata/cluster", map[string]string{"CLUSTER": cluster.URL()})
+}
+
+func runScripts(t *testing.T, dir string, variables map[string]string) {
 	testscript.Run(t, testscript.Params{
-		Dir:                 "testdata/script",
+		Dir:                 dir,
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
 		UpdateScripts:       os.Getenv("GROUPLOG_UPDATE") != "",
 		Setup: func(env *testscript.Env) error {
 			env.Setenv("NO_COLOR", "1")
 			env.Setenv("TMPDIR", env.WorkDir)
+			for name, value := range variables {
+				env.Setenv(name, value)
+			}
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){

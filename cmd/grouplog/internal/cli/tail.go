@@ -9,7 +9,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/grouplog/grouplog/eventstore"
-	"github.com/grouplog/grouplog/eventstore/sqlite"
 	"github.com/grouplog/grouplog/projections"
 )
 
@@ -36,7 +35,7 @@ func (a *app) logTailCommand() *cobra.Command {
 		if lines < 0 {
 			return usage(errors.New("--lines is negative"))
 		}
-		return a.withLog(ctx, func(log *sqlite.DB) error {
+		return a.withLog(ctx, func(log eventstore.Store) error {
 			seen, err := a.writeNewest(ctx, log, &filter, lines)
 			if err == nil && follow {
 				err = a.writeFollowing(ctx, log, &filter, seen)

@@ -17,7 +17,6 @@ import (
 	"github.com/grouplog/grouplog/cmd/grouplog/internal/render"
 	"github.com/grouplog/grouplog/domain"
 	"github.com/grouplog/grouplog/eventstore"
-	"github.com/grouplog/grouplog/eventstore/sqlite"
 	"github.com/grouplog/grouplog/projections"
 	"github.com/grouplog/grouplog/projections/groupview"
 )
@@ -59,13 +58,15 @@ type damage struct {
 
 func (a *app) verify(ctx context.Context) error {
 	v := verification{ReadModels: "unchecked"}
-	err := a.withLog(ctx, func(log *sqlite.DB) error {
+	err := a.withLog(ctx, func(log eventstore.Store) error {
 		v.LogID = log.ID()
 		if err := a.verifyRecords(ctx, log, &v); err != nil {
 			return err
 		}
-		if err := log.Check(ctx); err != nil {
-			return err
+		if file, ok := log.(interface{ Check(context.Context) error }); ok {
+			if err := file.Check(ctx); err != nil {
+				return err
+			}
 		}
 		return a.verifyViews(ctx, log, &v)
 	})
