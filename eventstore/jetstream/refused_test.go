@@ -147,7 +147,7 @@ func TestNoQuorum(t *testing.T) {
 	c := jetstreamtest.Start(t, nil)
 	address := c.URL() + "/quorum?sync=always"
 	store := node(t, address, func(o *jetstream.Options) { o.AppendTimeout, o.ReadTimeout = 3*time.Second, time.Second })
-	appendAll(t, store, 0, 3)
+	appendAll(t, store, 0, 3, 100)
 	c.Stop(t, 0, 1)
 	_, err := store.Append(t.Context(), eventstore.Commit{Stream: "s", Outcome: &eventstore.Outcome{CommandID: "c"}})
 	require.True(t, errors.Is(err, jetstream.ErrUnavailable) || errors.Is(err, eventstore.ErrUnknown), "%v", err)
@@ -162,7 +162,7 @@ func TestNoQuorum(t *testing.T) {
 	}, time.Minute, 10*time.Millisecond)
 	c.Start(t, 0, 1)
 	require.Eventually(t, func() bool { head, err := store.Head(t.Context()); return err == nil && head == 3 }, time.Minute, 10*time.Millisecond)
-	appendAll(t, store, 3, 6)
+	appendAll(t, store, 3, 6, 100)
 }
 
 // Where there is no room, appends are refused, and everything that was acknowledged stays.
