@@ -40,6 +40,7 @@ type Store struct {
 	barrier  *barrier
 	follower *follower
 	bells    *nats.Subscription
+	peers    *peers
 	stopped  chan struct{} // closed when the follower has stopped; nil before it runs
 
 	life   context.Context // ends when the store closes, after the appends
