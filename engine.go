@@ -333,6 +333,16 @@ func (e *Engine) Watch(ctx context.Context, filter projections.Filter, after eve
 	}
 }
 
+// WaitFor returns when every query through this engine shows what the log holds up to a
+// position: that of a receipt from another engine on the same log, say, whose effect is to
+// be seen here. A position that the log does not have yet is waited for.
+func (e *Engine) WaitFor(ctx context.Context, p eventstore.Position) error {
+	if err := e.views.WaitFor(ctx, p); !errors.Is(err, projections.ErrClosed) {
+		return err
+	}
+	return ErrClosed
+}
+
 // Log is the event log, to be read.
 func (e *Engine) Log() eventstore.Store { return e.log }
 

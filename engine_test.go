@@ -16,6 +16,7 @@ import (
 	"github.com/grouplog/grouplog/commands"
 	"github.com/grouplog/grouplog/domain"
 	"github.com/grouplog/grouplog/eventstore"
+	"github.com/grouplog/grouplog/eventstore/jetstream/jetstreamtest"
 	"github.com/grouplog/grouplog/eventstore/memory"
 	"github.com/grouplog/grouplog/projections/groupview"
 )
@@ -26,7 +27,7 @@ func TestMain(m *testing.M) {
 	if role := os.Getenv(childRole); role != "" {
 		os.Exit(runChild(role))
 	}
-	goleak.VerifyTestMain(m)
+	goleak.VerifyTestMain(jetstreamtest.Main(m))
 }
 
 // openFile opens an engine on a file and closes it at the end of the test.

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"sync"
 
+	"github.com/grouplog/grouplog/eventstore"
 	"github.com/grouplog/grouplog/projections/consumers"
 	"github.com/grouplog/grouplog/projections/notify"
 )
@@ -19,8 +20,8 @@ type Delivery = notify.Delivery
 // package notify for what is promised, and for the options.
 //
 // It returns at once. The listening ends with the context, by Listening.Stop, or with
-// the engine. While another one is active under the name, in any process, it stands by
-// and takes over.
+// the engine. While another one is active under the name, in any process, on any machine
+// where Options.Store has cells, it stands by and takes over.
 func (e *Engine) Listen(ctx context.Context, name string, handler notify.Handler, opts ...notify.ListenOption) (*notify.Listening, error) {
 	registry, err := e.Consumers(ctx)
 	if err != nil {
@@ -36,7 +37,9 @@ func (e *Engine) Listen(ctx context.Context, name string, handler notify.Handler
 }
 
 // Consumers is how far durable listeners and other consumers of the log have come: to
-// look at, and to retry, discard and reset. The file is made when it is first asked for.
+// look at, and to retry, discard and reset. It is in the cells of Options.Store, where that
+// has some (eventstore.Cells), for all engines on it together, and otherwise in a file,
+// which is made when it is first asked for.
 func (e *Engine) Consumers(ctx context.Context) (*consumers.Registry, error) {
 	d := &e.durable
 	d.mu.Lock()
@@ -45,13 +48,20 @@ func (e *Engine) Consumers(ctx context.Context) (*consumers.Registry, error) {
 		return nil, ErrClosed
 	}
 	if d.registry == nil {
-		registry, err := consumers.Open(ctx, d.path, e.log)
+		registry, err := e.openConsumers(ctx)
 		if err != nil {
 			return nil, err
 		}
 		d.registry = registry
 	}
 	return d.registry, nil
+}
+
+func (e *Engine) openConsumers(ctx context.Context) (*consumers.Registry, error) {
+	if cells, ok := e.options.Store.(eventstore.Cells); ok {
+		return consumers.OpenCells(ctx, cells, e.log, &consumers.CellOptions{Lease: e.options.ListenerLease})
+	}
+	return consumers.Open(ctx, e.durable.path, e.log)
 }
 
 // durable is the durable listeners of an engine, and where their progress is.

@@ -12,6 +12,7 @@ import (
 	"github.com/grouplog/grouplog/eventstore"
 	"github.com/grouplog/grouplog/projections"
 	"github.com/grouplog/grouplog/projections/audit"
+	"github.com/grouplog/grouplog/projections/consumers"
 )
 
 // Memory, as a path, opens an engine that keeps everything in memory and loses it
@@ -48,8 +49,14 @@ type Options struct {
 
 	// ConsumersPath is the file of how far durable listeners have come. It is made when
 	// somebody listens, and cannot be made again from the log. When empty, it stands
-	// beside the log: groups.consumers.db for groups.db.
+	// beside the log: groups.consumers.db for groups.db. A Store that has cells
+	// (eventstore.Cells) keeps it itself, and there is no file.
 	ConsumersPath string
+
+	// ListenerLease is how long the process in which a durable listener is active may be
+	// silent before another one takes over, where the Store has cells;
+	// consumers.DefaultLease, ten seconds, when 0. With a file, no time matters.
+	ListenerLease time.Duration
 
 	// AuditPath is the file of the audit's index, which is made by the first question to the
 	// audit, can be deleted while no engine has it open and comes back from the log. When
@@ -115,6 +122,9 @@ func (o *Options) Validate() error {
 		if field.negative {
 			mistakes = append(mistakes, fmt.Errorf("%s is negative: leave it 0 for the default", field.name))
 		}
+	}
+	if err := (consumers.CellOptions{Lease: o.ListenerLease}).Validate(); err != nil {
+		mistakes = append(mistakes, fmt.Errorf("ListenerLease: %w", err))
 	}
 	if err := checkOwn(o.Projections); err != nil {
 		mistakes = append(mistakes, err)

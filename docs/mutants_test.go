@@ -49,6 +49,7 @@ const (
 	inWatermill  = "projections/notify/pubsub"
 	inEngine     = "."
 	courierFile  = "projections/notify/courier.go"
+	leaseFile    = "projections/consumers/lease.go"
 	writerFile   = "eventstore/sqlite/writer.go"
 	concludeFile = "commands/conclude.go"
 	viewsWriter  = "projections/writer.go"
@@ -314,7 +315,7 @@ var durableGuarantees = []guarantee{
 	c.Cursor = at
 	failure, spared := c.call(n, a, record.Stream, c.Attempts)
 `, inListeners, "TestListenThroughEverything"),
-			one("a name that has been enrolled does not survive a loss of power", "projections/consumers/registry.go", "	return durably(ctx, r.db, func(tx *sql.Tx) error {\n		_, err := tx.ExecContext(ctx, `INSERT", "	return transact(ctx, r.db, func(tx *sql.Tx) error {\n		_, err := tx.ExecContext(ctx, `INSERT",
+			one("a name that has been enrolled does not survive a loss of power", "projections/consumers/filebook.go", "	return durably(ctx, f.db, func(tx *sql.Tx) error {\n		_, err := tx.ExecContext(ctx, `INSERT", "	return transact(ctx, f.db, func(tx *sql.Tx) error {\n		_, err := tx.ExecContext(ctx, `INSERT",
 				inEngine, "TestPowerCut"),
 		},
 	},
@@ -326,6 +327,18 @@ var durableGuarantees = []guarantee{
 				inListeners, "TestFailureHoldsItsGroupAlone"),
 			one("an attempt is not counted before the handler runs", courierFile, "	if err := c.save(); err != nil {\n		c.Attempts--\n		return err\n	}\n", "", inListeners, "TestWhatKillsIsParked"),
 			one("what fails is tried for ever", courierFile, "	return h.Attempts-h.Forgiven >= c.options.attempts\n", "	return false\n", inListeners, "TestWhatKillsIsParked"),
+		},
+	},
+	{
+		"On several machines, one consumer of a name is active at a time, another takes over when it falls silent, and one that was only paused cannot write any more: nothing is skipped.",
+		[]string{"consumers.TestLeasesThroughEverything", "consumers.TestTakeOver", "consumers.TestPausedBeyondTheLease", "consumers.TestUnheardSaves", "grouplog.TestListenOnSeveralNodes"},
+		[]mutant{
+			one("who has lost the lease writes on top of what it finds", leaseFile, "	if p.Tenure != t.number || p.Holder != t.book.id {", "	if false {", inConsumers, "TestPausedBeyondTheLease"),
+			one("a consumer's value is replaced without having been seen", "projections/consumers/cellbook.go", "	return b.cells.SetCell(ctx, cellPrefix+name, value, revision)",
+				"	_, revision, _ = b.cells.Cell(ctx, cellPrefix+name)\n	return b.cells.SetCell(ctx, cellPrefix+name, value, revision)", inConsumers, "TestLeasesThroughEverything"),
+			one("a lease is taken before it is over", leaseFile, "asked.Sub(since) >= p.Lease", "asked.Sub(since) >= 0*p.Lease", inConsumers, "TestTakeOver"),
+			one("a save that was stored, although it failed, is undone by the next one", "projections/consumers/tenure.go", "		if g.Cursor.Before(cursor) {", "		if false {", inConsumers, "TestUnheardSaves"),
+			one("an operator's edit is overwritten", "projections/consumers/tenure.go", "		if now.Edits != t.edits {", "		if false {", inConsumers, "TestEditsAreNoticed"),
 		},
 	},
 	{

@@ -34,6 +34,13 @@
 // may use one log where the store says so; what another process has appended
 // is visible at the next read, and [Store.Changed] may or may not tell of it.
 //
+// # Cells
+//
+// A store that several machines use may also have [Cells]: small named values, each
+// replaced only by who has seen the last one. What its users must agree on stands there:
+// which of them is active, and how far it has come. eventstoretest.RunCells is their
+// contract.
+//
 // # Stability
 //
 // [Store] is public so that stores can be written elsewhere. A store proves

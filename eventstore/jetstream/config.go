@@ -118,7 +118,11 @@ func (s *Store) findStream(ctx context.Context, name string) (*jetstream.StreamI
 		if err != nil {
 			return nil, err
 		}
-		return stream.CachedInfo(), nil
+		info := stream.CachedInfo()
+		if info.Cluster != nil && info.Cluster.Leader == "" {
+			return nil, errNoLeader(name)
+		}
+		return info, nil
 	})
 }
 
@@ -147,7 +151,7 @@ func retry[T any](ctx context.Context, try func(context.Context) (T, error)) (T,
 		attempt, cancel := context.WithTimeout(ctx, 5*time.Second)
 		result, err := try(attempt)
 		cancel()
-		if err == nil || !errors.Is(explain(err), ErrUnavailable) || ctx.Err() != nil {
+		if err == nil || !errors.Is(err, ErrUnavailable) && !errors.Is(explain(err), ErrUnavailable) || ctx.Err() != nil {
 			return result, err
 		}
 		select {

@@ -23,10 +23,16 @@ var (
 	ErrSync = errors.New("acknowledged events could be lost with the power")
 )
 
+// errNoLeader: there is a stream, and no server leads it.
+func errNoLeader(stream string) error {
+	return fmt.Errorf("%w: no server leads the stream %s; check that most of its servers run and reach each other", ErrUnavailable, stream)
+}
+
 // Codes of the server's errors (server/errors.json of nats-server) for which nats.go has
 // no names.
 const (
 	codeDuplicateInProcess    jetstream.ErrorCode = 10158 // a copy of the message is under way
+	codeNoPeers               jetstream.ErrorCode = 10005 // fewer servers than replicas
 	codeStoreFailed           jetstream.ErrorCode = 10077
 	codeInsufficientResources jetstream.ErrorCode = 10023
 	codeAccountExceeded       jetstream.ErrorCode = 10002
@@ -58,6 +64,8 @@ func explainAPI(api *jetstream.APIError, err error) error {
 	switch {
 	case isFull(api):
 		return fmt.Errorf("%w: %w; give the servers' JetStream more storage (max_file_store, or the account's limit)", eventstore.ErrFull, err)
+	case api.ErrorCode == codeNoPeers:
+		return fmt.Errorf("%w: %w; it has fewer servers with JetStream than the log is to have replicas (Options.Replicas, %d unless said)", ErrUnavailable, err, DefaultReplicas)
 	case api.Code == 503 || api.Code == 408:
 		return fmt.Errorf("%w: %w; check that most of its servers run and reach each other", ErrUnavailable, err)
 	case api.ErrorCode == jetstream.JSErrCodeJetStreamNotEnabledForAccount, api.ErrorCode == jetstream.JSErrCodeJetStreamNotEnabled:

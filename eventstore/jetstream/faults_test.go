@@ -46,6 +46,7 @@ func TestFaults(t *testing.T) {
 		}},
 	} {
 		t.Run(fault.name, func(t *testing.T) {
+			t.Parallel()
 			c := jetstreamtest.StartProcesses(t, nil)
 			address := c.URL() + "/faults?sync=always"
 			l := startLoad(t, node(t, address), node(t, address), node(t, address))

@@ -18,16 +18,22 @@ import (
 const (
 	pageSize  = 1000
 	pageBytes = 8 << 20
-	pageWait  = 5 * time.Second
 )
 
+// silence is how long a replica may say nothing before it is given up: a server that is
+// cut off is still asked by the others, for some minutes, and never answers.
+const silence = 300 * time.Millisecond
+
 // fetch reads the messages from one on, at least that one. Any replica may answer. One
-// that does not have the message, although it is stored, is behind, or damaged: then the
-// leader is asked.
+// that does not have the message, although it is stored, is behind, or damaged, and one
+// that says nothing is cut off: then the leader is asked.
 func (s *Store) fetch(ctx context.Context, next uint64) ([]*entry, error) {
-	entries, err := s.fetchPage(ctx, next)
-	if len(entries) > 0 {
-		return entries, nil
+	var entries []*entry
+	var err error
+	if !s.route.isSilent() {
+		if entries, err = s.fetchPage(ctx, next); len(entries) > 0 {
+			return entries, nil
+		}
 	}
 	e, leaderErr := s.fetchOne(next)
 	switch {
@@ -41,20 +47,26 @@ func (s *Store) fetch(ctx context.Context, next uint64) ([]*entry, error) {
 
 // fetchPage reads messages from any replica, as far as they follow each other.
 func (s *Store) fetchPage(ctx context.Context, next uint64) (entries []*entry, err error) {
-	ctx, cancel := context.WithTimeout(ctx, pageWait)
+	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
+	patience := time.AfterFunc(silence, func() {
+		s.route.silent()
+		cancel()
+	})
+	defer patience.Stop()
 	messages, err := jetstreamext.GetBatch(ctx, s.js, s.address.stream(), pageSize, jetstreamext.GetBatchSeq(next), jetstreamext.GetBatchMaxBytes(pageBytes))
 	if err != nil {
 		return nil, err
 	}
 	for m, err := range messages {
 		if err != nil {
-			return entries, err
+			return entries, err // what has come is good
 		}
 		if want := next + uint64(len(entries)); m.Sequence != want {
 			s.options.Logger.Warn("a replica of the log lacks a message: its disk may be damaged", "log", s.String(), "message", want, "next", m.Sequence)
 			return entries, nil
 		}
+		patience.Reset(silence)
 		entries = append(entries, &entry{sequence: m.Sequence, subject: m.Subject, header: m.Header, data: m.Data})
 	}
 	return entries, nil

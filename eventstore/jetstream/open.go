@@ -1,6 +1,7 @@
 package jetstream
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -182,19 +183,22 @@ func (s *Store) holds(ctx context.Context, b *body) (bool, error) {
 			if err != nil || !found {
 				return false, err
 			}
-			if string(outcome.Fingerprint) != string(c.Outcome.Fingerprint) {
+			if !bytes.Equal(outcome.Fingerprint, c.Outcome.Fingerprint) {
 				return true, nil // the ID had been used before; what follows was refused with it
 			}
 		}
 		for i := range c.Events {
+			same := false
 			for r, err := range s.replica.ReadStream(ctx, b.Stream, version) {
 				if err != nil {
 					return false, err
 				}
-				if r.Type != c.Events[i].Type || string(r.Data) != string(c.Events[i].Data) || !r.Time.Equal(c.Events[i].Time) {
-					return false, nil
-				}
+				e := &c.Events[i]
+				same = r.Type == e.Type && bytes.Equal(r.Data, e.Data) && r.Time.Equal(e.Time) && r.CommandID == e.CommandID
 				break
+			}
+			if !same {
+				return false, nil
 			}
 			version++
 		}

@@ -16,6 +16,21 @@ const cutOff = 4 * time.Second
 type route struct {
 	mu      sync.Mutex
 	changed time.Time // when another server was tried last
+	noReply time.Time // when a replica said nothing
+}
+
+// silent notes that a replica said nothing.
+func (r *route) silent() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.noReply = time.Now()
+}
+
+// isSilent reports whether a replica has said nothing lately: another one might not either.
+func (r *route) isSilent() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return time.Since(r.noReply) < cutOff
 }
 
 // vain notes that something has been in vain since a moment, and goes to another server

@@ -42,6 +42,9 @@ type Store struct {
 	bells    *nats.Subscription
 	stopped  chan struct{} // closed when the follower has stopped; nil before it runs
 
+	bucket      sync.Mutex // of the cells
+	bucketFound bool
+
 	life   context.Context // ends when the store closes, after the appends
 	cancel context.CancelFunc
 
@@ -118,19 +121,29 @@ func (s *Store) askFrontier() (frontier, error) {
 	return f, errors.Join(errs...)
 }
 
-// askLast asks a stream's leader how far the stream goes.
+// askLast asks a stream's leader how far the stream goes. Where there is no leader, any
+// server answers after a while what it has: that is no answer.
 func (s *Store) askLast(stream string) (uint64, error) {
-	var answer struct {
-		Error *jetstream.APIError `json:"error"`
-		State struct {
-			LastSequence uint64 `json:"last_seq"`
-		} `json:"state"`
+	for deadline := time.Now().Add(s.options.ReadTimeout); ; time.Sleep(longestPause) {
+		var answer struct {
+			Error   *jetstream.APIError    `json:"error"`
+			Cluster *jetstream.ClusterInfo `json:"cluster"` // nil of a server by itself
+			State   struct {
+				LastSequence uint64 `json:"last_seq"`
+			} `json:"state"`
+		}
+		err := s.ask("$JS.API.STREAM.INFO."+stream, nil, &answer, deadline)
+		switch {
+		case err != nil:
+			return 0, err
+		case answer.Error != nil:
+			return 0, explain(answer.Error)
+		case answer.Cluster == nil || answer.Cluster.Leader != "":
+			return answer.State.LastSequence, nil
+		case time.Now().After(deadline):
+			return 0, errNoLeader(stream)
+		}
 	}
-	err := s.ask("$JS.API.STREAM.INFO."+stream, nil, &answer, time.Now().Add(s.options.ReadTimeout))
-	if err == nil && answer.Error != nil {
-		err = explain(answer.Error)
-	}
-	return answer.State.LastSequence, err
 }
 
 // ReadAll yields the records after a position, those that were appended before the

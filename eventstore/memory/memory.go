@@ -33,6 +33,9 @@ type Store struct {
 	streams  map[string][]eventstore.Position
 	outcomes map[string]eventstore.Outcome
 	changed  chan struct{}
+
+	cells     map[string]cell
+	revisions uint64 // given so far, to all cells together
 }
 
 // New returns an empty log with an ID of its own.
@@ -45,6 +48,7 @@ func CopyOf(id string) *Store {
 		streams:  make(map[string][]eventstore.Position),
 		outcomes: make(map[string]eventstore.Outcome),
 		changed:  make(chan struct{}),
+		cells:    make(map[string]cell),
 	}
 }
 

@@ -2,9 +2,7 @@ package consumers
 
 import (
 	"context"
-	"database/sql"
 	"fmt"
-	"maps"
 
 	"github.com/grouplog/grouplog/eventstore"
 )
@@ -13,10 +11,9 @@ import (
 type Consumer struct {
 	registry *Registry
 	name     string
-	progress Progress // as it is in the file
-	stamp    stamp
-	unseen   bool // progress is somebody else's, and the caller does not know it yet
-	unlock   func() error
+	progress Progress // as it is stored
+	unseen   bool     // progress is somebody else's, and the caller does not know it yet
+	tenure   tenure   // nil: released
 }
 
 // Name is the consumer's name.
@@ -32,9 +29,7 @@ func (c *Consumer) Position() eventstore.Position {
 // change.
 func (c *Consumer) Progress() Progress {
 	c.unseen = false
-	p := c.progress
-	p.Holds = maps.Clone(p.Holds)
-	return p
+	return c.progress.clone()
 }
 
 // Save stores that everything up to a position has been handled. It never moves back:
@@ -51,19 +46,11 @@ func (c *Consumer) Save(ctx context.Context, position eventstore.Position) error
 	return c.Advance(ctx, Step{Cursor: After(position)})
 }
 
-// Step is one change of a Progress: all of it is stored, or nothing.
-type Step struct {
-	Cursor   Place
-	Attempts int
-	Record   *eventstore.Record // at the cursor; where nil, it is read from the log
-	Put      []Hold
-	Drop     []string // streams that are not held any more
-	Trouble  Trouble
-}
-
 // Advance stores a step. The error is ErrChanged where somebody else has changed the
 // consumer: nothing was stored, nor will be until the caller has asked for Progress or
-// Position, which are theirs.
+// Position, which are theirs. It is ErrReleased where another consumer of the name has
+// become active. After any other error the step may be stored all the same: the next one
+// must have in it what this one had.
 func (c *Consumer) Advance(ctx context.Context, s Step) error {
 	record := c.progress.record
 	if s.Cursor.Position != c.progress.Cursor.Position {
@@ -80,12 +67,12 @@ func (c *Consumer) Advance(ctx context.Context, s Step) error {
 // write stores a step, provided that the consumer is as this process knows it.
 func (c *Consumer) write(ctx context.Context, s Step, record []byte) error {
 	switch {
-	case c.unlock == nil:
-		return fmt.Errorf("consumer %q: %w: it was released", c.name, ErrReleased)
+	case c.tenure == nil:
+		return c.released()
 	case c.unseen:
 		return c.changed()
 	}
-	changed, err := c.store(ctx, s, record)
+	changed, err := c.tenure.store(ctx, &c.progress, &s, record)
 	switch {
 	case err != nil:
 		return fmt.Errorf("store the progress of consumer %q: %w", c.name, err)
@@ -95,66 +82,27 @@ func (c *Consumer) write(ctx context.Context, s Step, record []byte) error {
 		}
 		return c.changed()
 	}
-	c.progress.Cursor, c.progress.Attempts, c.progress.record, c.progress.Trouble = s.Cursor, s.Attempts, record, s.Trouble
-	for _, h := range s.Put {
-		c.progress.Holds[h.Stream] = h
-	}
-	for _, stream := range s.Drop {
-		delete(c.progress.Holds, stream)
-	}
 	return nil
-}
-
-// store writes a step, or reports that somebody else has changed the consumer. Most steps
-// move the cursor and nothing else: one statement, which is a transaction by itself.
-func (c *Consumer) store(ctx context.Context, s Step, record []byte) (changed bool, err error) {
-	db := c.registry.db
-	if len(s.Put) == 0 && len(s.Drop) == 0 {
-		return c.move(ctx, db, s, record)
-	}
-	err = transact(ctx, db, func(tx *sql.Tx) error {
-		if changed, err = c.move(ctx, tx, s, record); changed || err != nil {
-			return err
-		}
-		for i := range s.Put {
-			if err := putHold(ctx, tx, c.name, &s.Put[i]); err != nil {
-				return err
-			}
-		}
-		for _, stream := range s.Drop {
-			if _, err := tx.ExecContext(ctx, "DELETE FROM consumer_holds WHERE consumer = ? AND stream = ?", c.name, stream); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
-	return changed, err
-}
-
-// move writes where the cursor is.
-func (c *Consumer) move(ctx context.Context, to execer, s Step, record []byte) (changed bool, err error) {
-	result, err := to.ExecContext(ctx, `UPDATE consumers SET position = ?, place = ?, record = ?, attempts = ?, trouble = ?, trouble_at = ?
-		WHERE name = ? AND tenure = ? AND edits = ?`,
-		uint64(s.Cursor.Position), s.Cursor.Index, record, s.Attempts, s.Trouble.Text, microsOf(s.Trouble.At),
-		c.name, c.stamp.tenure, c.stamp.edits)
-	if err != nil {
-		return false, err
-	}
-	n, err := result.RowsAffected()
-	return n == 0, err
 }
 
 func (c *Consumer) changed() error { return fmt.Errorf("consumer %q: %w", c.name, ErrChanged) }
 
+func (c *Consumer) released() error {
+	return fmt.Errorf("consumer %q: %w: it was released", c.name, ErrReleased)
+}
+
 // Refresh reports whether somebody else has changed the consumer since the caller has
-// asked for Progress or Position. Then these are theirs.
+// asked for Progress or Position. Then these are theirs. The error is ErrReleased where
+// another consumer of the name has become active.
 func (c *Consumer) Refresh(ctx context.Context) (changed bool, err error) {
-	var now stamp
-	err = c.registry.db.QueryRowContext(ctx, "SELECT tenure, edits FROM consumers WHERE name = ?", c.name).Scan(&now.tenure, &now.edits)
+	if c.tenure == nil {
+		return false, c.released()
+	}
+	changed, err = c.tenure.look(ctx)
 	if err != nil {
 		return false, fmt.Errorf("look at consumer %q: %w", c.name, err)
 	}
-	if now == c.stamp {
+	if !changed {
 		return c.unseen, nil
 	}
 	return true, c.reload(ctx)
@@ -162,27 +110,27 @@ func (c *Consumer) Refresh(ctx context.Context) (changed bool, err error) {
 
 // reload takes over what somebody else has made of the consumer.
 func (c *Consumer) reload(ctx context.Context) error {
-	progress, now, err := c.registry.find(ctx, c.registry.db, c.name)
+	progress, err := c.tenure.load(ctx)
 	if err != nil {
-		return err
-	}
-	if now.tenure != c.stamp.tenure {
-		return fmt.Errorf("consumer %q: %w: another one is; has the directory of the locks been deleted?", c.name, ErrReleased)
+		return fmt.Errorf("consumer %q: %w", c.name, err)
 	}
 	if err := c.registry.check(ctx, c.name, &progress); err != nil {
 		return err
 	}
-	c.progress, c.stamp, c.unseen = progress, now, true
+	c.progress, c.unseen = progress, true
 	return nil
 }
 
-// Release lets another consumer of the name become active. It stores nothing. Calling it
-// again does nothing.
+// Release lets another consumer of the name become active. It stores no progress. Calling
+// it again does nothing.
 func (c *Consumer) Release() error {
-	unlock := c.unlock
-	if unlock == nil {
+	t := c.tenure
+	if t == nil {
 		return nil
 	}
-	c.unlock = nil
-	return unlock()
+	c.tenure = nil
+	if err := t.end(); err != nil {
+		return fmt.Errorf("release consumer %q: %w", c.name, err)
+	}
+	return nil
 }

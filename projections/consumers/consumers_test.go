@@ -76,6 +76,26 @@ func open(t *testing.T, path string, log eventstore.Store) *consumers.Registry {
 	return r
 }
 
+// opener opens the consumers of a log, always in the same place.
+type opener func(t *testing.T, log eventstore.Store) *consumers.Registry
+
+// everywhere runs a test wherever progress can be kept.
+func everywhere(t *testing.T, test func(t *testing.T, open opener)) {
+	t.Run("file", func(t *testing.T) {
+		path := filepath.Join(t.TempDir(), "groups.consumers.db")
+		test(t, func(t *testing.T, log eventstore.Store) *consumers.Registry { return open(t, path, log) })
+	})
+	t.Run("cells", func(t *testing.T) {
+		cells := memory.New()
+		test(t, func(t *testing.T, log eventstore.Store) *consumers.Registry {
+			r, err := consumers.OpenCells(t.Context(), cells, log, nil)
+			require.NoError(t, err)
+			t.Cleanup(func() { require.NoError(t, r.Close()) })
+			return r
+		})
+	})
+}
+
 func acquire(t *testing.T, r *consumers.Registry, name string, start eventstore.Position) *consumers.Consumer {
 	t.Helper()
 	c, err := r.Acquire(t.Context(), name, start)
@@ -85,68 +105,80 @@ func acquire(t *testing.T, r *consumers.Registry, name string, start eventstore.
 }
 
 func TestPositionsAreKept(t *testing.T) {
-	for _, path := range []string{":memory:", filepath.Join(t.TempDir(), "groups.consumers.db")} {
-		log := memory.New()
-		grow(t, log, "a", "b", "c", "d")
-		r := open(t, path, log)
-		c := acquire(t, r, "mailer", 1)
-		require.Equal(t, eventstore.Position(1), c.Position())
-		require.NoError(t, c.Save(t.Context(), 3))
-		require.NoError(t, c.Save(t.Context(), 2), "it never moves back")
-		require.ErrorIs(t, c.Save(t.Context(), 5), consumers.ErrAhead)
-		require.Equal(t, eventstore.Position(3), c.Position())
-		require.NoError(t, c.Release())
-		require.NoError(t, c.Release())
-		require.ErrorIs(t, c.Save(t.Context(), 4), consumers.ErrReleased)
-		if path != ":memory:" {
-			r = open(t, path, log)
-		}
-		require.Equal(t, eventstore.Position(3), acquire(t, r, "mailer", 0).Position(), "a known name goes on")
-		require.Equal(t, eventstore.Position(0), acquire(t, r, "other", 0).Position())
-		_, err := r.Acquire(t.Context(), "ahead", 5)
-		require.ErrorIs(t, err, consumers.ErrAhead)
+	everywhere(t, func(t *testing.T, open opener) { testPositions(t, open, true) })
+	memory := func(t *testing.T, log eventstore.Store) *consumers.Registry { return open(t, ":memory:", log) }
+	t.Run("memory", func(t *testing.T) { testPositions(t, memory, false) })
+}
+
+func testPositions(t *testing.T, open opener, kept bool) {
+	log := memory.New()
+	grow(t, log, "a", "b", "c", "d")
+	r := open(t, log)
+	c := acquire(t, r, "mailer", 1)
+	require.Equal(t, eventstore.Position(1), c.Position())
+	require.NoError(t, c.Save(t.Context(), 3))
+	require.NoError(t, c.Save(t.Context(), 2), "it never moves back")
+	require.ErrorIs(t, c.Save(t.Context(), 5), consumers.ErrAhead)
+	require.Equal(t, eventstore.Position(3), c.Position())
+	require.NoError(t, c.Release())
+	require.NoError(t, c.Release())
+	require.ErrorIs(t, c.Save(t.Context(), 4), consumers.ErrReleased)
+	require.ErrorIs(t, c.Save(t.Context(), 1), consumers.ErrReleased)
+	if kept {
+		r = open(t, log)
 	}
+	require.Equal(t, eventstore.Position(3), acquire(t, r, "mailer", 0).Position(), "a known name goes on")
+	require.Equal(t, eventstore.Position(0), acquire(t, r, "other", 0).Position())
+	_, err := r.Acquire(t.Context(), "ahead", 5)
+	require.ErrorIs(t, err, consumers.ErrAhead)
 }
 
 func TestNames(t *testing.T) {
-	r := open(t, ":memory:", memory.New())
-	for _, name := range []string{"a", "A.b_c-9", string(bytes.Repeat([]byte("x"), 64))} {
-		acquire(t, r, name, 0)
-	}
-	for _, name := range []string{"", "a/b", "é", "a b", string(bytes.Repeat([]byte("x"), 65))} {
-		_, err := r.Acquire(t.Context(), name, 0)
-		require.ErrorIs(t, err, consumers.ErrName, name)
-		require.ErrorIs(t, r.Enroll(t.Context(), name, 0), consumers.ErrName, name)
-	}
+	everywhere(t, func(t *testing.T, open opener) {
+		r := open(t, memory.New())
+		for _, name := range []string{"a", "A.b_c-9", string(bytes.Repeat([]byte("x"), 64))} {
+			acquire(t, r, name, 0)
+		}
+		for _, name := range []string{"", "a/b", "é", "a b", string(bytes.Repeat([]byte("x"), 65))} {
+			_, err := r.Acquire(t.Context(), name, 0)
+			require.ErrorIs(t, err, consumers.ErrName, name)
+			require.ErrorIs(t, r.Enroll(t.Context(), name, 0), consumers.ErrName, name)
+		}
+	})
 }
 
 func TestOneIsActive(t *testing.T) {
-	for _, path := range []string{":memory:", filepath.Join(t.TempDir(), "groups.consumers.db")} {
-		r := open(t, path, memory.New())
-		first := acquire(t, r, "mailer", 0)
-		status, err := r.Status(t.Context(), "mailer")
-		require.NoError(t, err)
-		require.True(t, status.Active)
+	everywhere(t, testOneIsActive)
+	t.Run("memory", func(t *testing.T) {
+		testOneIsActive(t, func(t *testing.T, log eventstore.Store) *consumers.Registry { return open(t, ":memory:", log) })
+	})
+}
 
-		ctx, cancel := context.WithCancel(t.Context())
-		cancel()
-		_, err = r.Acquire(ctx, "mailer", 0)
-		require.ErrorIs(t, err, context.Canceled, "it waits for the other")
-		acquire(t, r, "another", 0)
+func testOneIsActive(t *testing.T, open opener) {
+	r := open(t, memory.New())
+	first := acquire(t, r, "mailer", 0)
+	status, err := r.Status(t.Context(), "mailer")
+	require.NoError(t, err)
+	require.True(t, status.Active)
 
-		second := make(chan *consumers.Consumer)
-		go func() {
-			c, _ := r.Acquire(t.Context(), "mailer", 0)
-			second <- c
-		}()
-		require.NoError(t, first.Release())
-		c := <-second
-		require.NotNil(t, c)
-		require.NoError(t, c.Release())
-		status, err = r.Status(t.Context(), "mailer")
-		require.NoError(t, err)
-		require.False(t, status.Active)
-	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	_, err = r.Acquire(ctx, "mailer", 0)
+	require.ErrorIs(t, err, context.Canceled, "it waits for the other")
+	acquire(t, r, "another", 0)
+
+	second := make(chan *consumers.Consumer)
+	go func() {
+		c, _ := r.Acquire(t.Context(), "mailer", 0)
+		second <- c
+	}()
+	require.NoError(t, first.Release())
+	c := <-second
+	require.NotNil(t, c)
+	require.NoError(t, c.Release())
+	status, err = r.Status(t.Context(), "mailer")
+	require.NoError(t, err)
+	require.False(t, status.Active)
 }
 
 // Whoever is killed is not active any more.
@@ -235,39 +267,45 @@ func TestForeignFiles(t *testing.T) {
 func TestRestoredLog(t *testing.T) {
 	for name, restored := range map[string][]string{"shorter": {"a", "b"}, "other": {"a", "b", "x", "y", "z"}} {
 		t.Run(name, func(t *testing.T) {
-			path := filepath.Join(t.TempDir(), "groups.consumers.db")
-			log := memory.New()
-			grow(t, log, "a", "b", "c", "d")
-			r := open(t, path, log)
-			c := acquire(t, r, "mailer", 0)
-			require.NoError(t, c.Save(t.Context(), 3))
-			require.NoError(t, c.Release())
-
-			backup := memory.New()
-			grow(t, backup, restored...)
-			r = open(t, path, named{backup, log.ID()})
-			_, err := r.Acquire(t.Context(), "mailer", 0)
-			require.ErrorIs(t, err, consumers.ErrRestored)
-			require.ErrorContains(t, err, "grouplog listener reset mailer --to")
-			require.ErrorIs(t, r.Enroll(t.Context(), "mailer", 0), consumers.ErrRestored)
-			status, err := r.Status(t.Context(), "mailer")
-			require.NoError(t, err)
-			require.ErrorIs(t, status.Restored, consumers.ErrRestored)
-
-			_, err = r.Reset(t.Context(), "mailer", 1)
-			require.NoError(t, err)
-			c = acquire(t, r, "mailer", 0)
-			require.Equal(t, eventstore.Position(1), c.Position())
-			p := c.Progress()
-			require.False(t, p.Told("s", consumers.Place{Position: 2}), "nobody knows what was told")
+			everywhere(t, func(t *testing.T, open opener) { testRestored(t, open, restored) })
 		})
 	}
 }
 
-func TestList(t *testing.T) {
+func testRestored(t *testing.T, open opener, restored []string) {
+	log := memory.New()
+	grow(t, log, "a", "b", "c", "d")
+	r := open(t, log)
+	c := acquire(t, r, "mailer", 0)
+	require.NoError(t, c.Save(t.Context(), 3))
+	require.NoError(t, c.Release())
+
+	backup := memory.New()
+	grow(t, backup, restored...)
+	r = open(t, named{backup, log.ID()})
+	_, err := r.Acquire(t.Context(), "mailer", 0)
+	require.ErrorIs(t, err, consumers.ErrRestored)
+	require.ErrorContains(t, err, "grouplog listener reset mailer --to")
+	require.ErrorIs(t, r.Enroll(t.Context(), "mailer", 0), consumers.ErrRestored)
+	status, err := r.Status(t.Context(), "mailer")
+	require.NoError(t, err)
+	require.False(t, status.Active, "who was refused has let go")
+	require.ErrorIs(t, status.Restored, consumers.ErrRestored)
+
+	_, err = r.Reset(t.Context(), "mailer", 1)
+	require.NoError(t, err)
+	c = acquire(t, r, "mailer", 0)
+	require.Equal(t, eventstore.Position(1), c.Position())
+	p := c.Progress()
+	require.False(t, p.Told("s", consumers.Place{Position: 2}), "nobody knows what was told")
+}
+
+func TestList(t *testing.T) { everywhere(t, testList) }
+
+func testList(t *testing.T, open opener) {
 	log := memory.New()
 	grow(t, log, "a", "b", "c")
-	r := open(t, ":memory:", log)
+	r := open(t, log)
 	acquire(t, r, "b", 3)
 	a := acquire(t, r, "a", 0)
 	require.NoError(t, a.Save(t.Context(), 1))
@@ -283,11 +321,12 @@ func TestList(t *testing.T) {
 }
 
 // Reset, Retry and Discard are noticed by the active consumer at its next write.
-func TestEditsAreNoticed(t *testing.T) {
+func TestEditsAreNoticed(t *testing.T) { everywhere(t, testEdits) }
+
+func testEdits(t *testing.T, open opener) {
 	log := memory.New()
 	grow(t, log, "a", "b", "c")
-	path := filepath.Join(t.TempDir(), "groups.consumers.db")
-	operator, r := open(t, path, log), open(t, path, log)
+	operator, r := open(t, log), open(t, log)
 	c := acquire(t, r, "mailer", 0)
 	require.NoError(t, c.Save(t.Context(), 3))
 	changed, err := c.Refresh(t.Context())
@@ -331,10 +370,12 @@ func TestEditsAreNoticed(t *testing.T) {
 }
 
 // What had been handled before a reset is a repetition, and nothing else is.
-func TestTold(t *testing.T) {
+func TestTold(t *testing.T) { everywhere(t, testTold) }
+
+func testTold(t *testing.T, open opener) {
 	log := memory.New()
 	grow(t, log, "a", "b", "c", "d", "e", "f")
-	r := open(t, ":memory:", log)
+	r := open(t, log)
 	c := acquire(t, r, "mailer", 0)
 	at := func(p eventstore.Position) consumers.Place { return consumers.Place{Position: p} }
 	hold := consumers.Hold{Place: at(2), Stream: "held", Version: 1, Since: time.Unix(2, 0)}

@@ -2,7 +2,6 @@ package consumers
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
 	"slices"
@@ -24,19 +23,20 @@ func (r *Registry) Reset(ctx context.Context, name string, to eventstore.Positio
 	if err != nil {
 		return nil, fmt.Errorf("reset consumer %q to position %d: %w", name, to, err)
 	}
-	err = r.edit(ctx, name, func(tx *sql.Tx, p *Progress) error {
-		err := r.check(ctx, name, p)
-		switch {
+	err = r.book.edit(ctx, name, func(p *Progress) error {
+		runs := append(p.runs, p.run())
+		switch err := r.check(ctx, name, p); {
 		case errors.Is(err, ErrRestored):
-			p.runs = nil
+			runs = nil
 		case err != nil:
 			return err
-		default:
-			p.runs = append(p.runs, p.run())
-			p.runs = p.runs[max(0, len(p.runs)-maxRuns):]
 		}
 		skipped = p.heldBefore(After(to))
-		return rewrite(ctx, tx, name, After(to), record, p.runs)
+		*p = Progress{
+			Cursor: After(to), record: record, since: After(to), Trouble: p.Trouble,
+			Holds: map[string]Hold{}, runs: runs[max(0, len(runs)-maxRuns):],
+		}
+		return nil
 	})
 	return skipped, err
 }
@@ -56,26 +56,6 @@ func (p *Progress) heldBefore(at Place) []Hold {
 	return before
 }
 
-// rewrite puts a consumer somewhere else, holding nothing.
-func rewrite(ctx context.Context, tx *sql.Tx, name string, at Place, record []byte, runs []run) error {
-	_, err := tx.ExecContext(ctx, `UPDATE consumers SET position = ?, place = ?, record = ?, attempts = 0, since = ?, since_place = ? WHERE name = ?`,
-		uint64(at.Position), at.Index, record, uint64(at.Position), at.Index, name)
-	if err != nil {
-		return err
-	}
-	for _, table := range []string{"consumer_holds", "consumer_runs", "consumer_run_holds"} {
-		if _, err := tx.ExecContext(ctx, "DELETE FROM "+table+" WHERE consumer = ?", name); err != nil {
-			return err
-		}
-	}
-	for i := range runs {
-		if err := putRun(ctx, tx, name, i, &runs[i]); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
 // Retry has what stands at the place of held streams tried at once, and as often as in
 // the beginning: of those named, or, where none is, of all that are parked. It returns
 // them as they were; the error of a stream that is not held is ErrNotHeld.
@@ -93,16 +73,14 @@ func (r *Registry) Discard(ctx context.Context, name string, streams ...string) 
 
 // release makes held streams due, changed.
 func (r *Registry) release(ctx context.Context, name string, streams []string, change func(*Hold)) (were []Hold, err error) {
-	err = r.edit(ctx, name, func(tx *sql.Tx, p *Progress) error {
+	err = r.book.edit(ctx, name, func(p *Progress) (err error) {
 		if were, err = p.pick(streams); err != nil {
 			return fmt.Errorf("consumer %q: %w", name, err)
 		}
 		for _, h := range were {
 			h.Due = time.Now()
 			change(&h)
-			if err := putHold(ctx, tx, name, &h); err != nil {
-				return err
-			}
+			p.Holds[h.Stream] = h
 		}
 		return nil
 	})
@@ -128,22 +106,6 @@ func (p *Progress) pick(streams []string) ([]Hold, error) {
 	}
 	sortHolds(picked)
 	return picked, nil
-}
-
-// edit changes a consumer under the file's write lock, durably and so that whoever is
-// active notices.
-func (r *Registry) edit(ctx context.Context, name string, f func(*sql.Tx, *Progress) error) error {
-	return durably(ctx, r.db, func(tx *sql.Tx) error {
-		p, _, err := r.find(ctx, tx, name)
-		if err != nil {
-			return err
-		}
-		if err := f(tx, &p); err != nil {
-			return err
-		}
-		_, err = tx.ExecContext(ctx, "UPDATE consumers SET edits = edits + 1 WHERE name = ?", name)
-		return err
-	})
 }
 
 // sortHolds puts holds in the order of the log.

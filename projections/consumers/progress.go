@@ -2,7 +2,9 @@ package consumers
 
 import (
 	"cmp"
+	"maps"
 	"math"
+	"slices"
 	"time"
 
 	"github.com/grouplog/grouplog/eventstore"
@@ -11,8 +13,8 @@ import (
 // Place is a place in the log, and within what one record gives rise to, which is
 // numbered from 0. As that of a consumer, everything before it has been handled.
 type Place struct {
-	Position eventstore.Position
-	Index    int
+	Position eventstore.Position `json:"position"`
+	Index    int                 `json:"index,omitempty"`
 }
 
 // whole, as an index, is behind everything that a record may give rise to.
@@ -43,13 +45,13 @@ func (p Place) Done() eventstore.Position {
 // and what follows in the stream waits.
 type Hold struct {
 	Place
-	Stream   string
-	Version  eventstore.Version // of the record in its stream
-	Attempts int                // how often handling what stands at the place has begun
-	Forgiven int                // of those, the ones before the last Retry
-	Due      time.Time          // of the next attempt; zero: parked, until somebody retries or discards it
-	Since    time.Time          // when the stream was held
-	Error    string             // of the last attempt
+	Stream   string             `json:"stream"`
+	Version  eventstore.Version `json:"version"`            // of the record in its stream
+	Attempts int                `json:"attempts,omitempty"` // how often handling what stands at the place has begun
+	Forgiven int                `json:"forgiven,omitempty"` // of those, the ones before the last Retry
+	Due      time.Time          `json:"due,omitzero"`       // of the next attempt; zero: parked, until somebody retries or discards it
+	Since    time.Time          `json:"since"`              // when the stream was held
+	Error    string             `json:"error,omitempty"`    // of the last attempt
 }
 
 // Parked reports whether nothing is tried until somebody says so.
@@ -72,22 +74,23 @@ type Progress struct {
 // run is what has been handled between two resets: everything from one place to another,
 // but of streams that were held at the end, what is before their hold.
 type run struct {
-	since, until Place
-	held         map[string]Place
+	Since Place            `json:"since"`
+	Until Place            `json:"until"`
+	Held  map[string]Place `json:"held,omitempty"`
 }
 
 // Trouble is something that went wrong.
 type Trouble struct {
-	Text string
-	At   time.Time
+	Text string    `json:"text"`
+	At   time.Time `json:"at"`
 }
 
 // Told reports whether something had been handled before the consumer was reset, so
 // that to handle it is a repetition. What was discarded counts as handled.
 func (p *Progress) Told(stream string, at Place) bool {
 	for _, r := range p.runs {
-		held, ok := r.held[stream]
-		if !at.Before(r.since) && at.Before(r.until) && (!ok || at.Before(held)) {
+		held, ok := r.Held[stream]
+		if !at.Before(r.Since) && at.Before(r.Until) && (!ok || at.Before(held)) {
 			return true
 		}
 	}
@@ -96,9 +99,40 @@ func (p *Progress) Told(stream string, at Place) bool {
 
 // run is what has been handled since the last reset.
 func (p *Progress) run() run {
-	r := run{since: p.since, until: p.Cursor, held: map[string]Place{}}
+	r := run{Since: p.since, Until: p.Cursor, Held: map[string]Place{}}
 	for stream, h := range p.Holds {
-		r.held[stream] = h.Place
+		r.Held[stream] = h.Place
 	}
 	return r
+}
+
+// Step is one change of a Progress: all of it is stored, or nothing.
+type Step struct {
+	Cursor   Place
+	Attempts int
+	Record   *eventstore.Record // at the cursor; where nil, it is read from the log
+	Put      []Hold
+	Drop     []string // streams that are not held any more
+	Trouble  Trouble
+}
+
+// apply makes a progress what it is after a step to the record with a fingerprint.
+func (p *Progress) apply(s *Step, record []byte) {
+	p.Cursor, p.Attempts, p.record, p.Trouble = s.Cursor, s.Attempts, record, s.Trouble
+	for _, h := range s.Put {
+		p.Holds[h.Stream] = h
+	}
+	for _, stream := range s.Drop {
+		delete(p.Holds, stream)
+	}
+}
+
+// clone is a copy that can be changed by itself.
+func (p *Progress) clone() Progress {
+	c := *p
+	if c.Holds = maps.Clone(p.Holds); c.Holds == nil {
+		c.Holds = map[string]Hold{}
+	}
+	c.runs = slices.Clone(p.runs)
+	return c
 }

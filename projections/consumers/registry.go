@@ -3,7 +3,6 @@ package consumers
 import (
 	"bytes"
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
 	"path/filepath"
@@ -14,55 +13,63 @@ import (
 // memory, as a path, keeps the consumers in memory.
 const memory = ":memory:"
 
-// Registry is the consumers of a log, in one file.
+// Registry is the consumers of a log, in one file, or in cells.
 type Registry struct {
-	path  string
-	log   eventstore.Store
-	db    *sql.DB
-	locks locks
+	log  eventstore.Store
+	book book
 }
 
 // Open opens the file of the consumers of a log at a path, or makes one. ":memory:"
 // keeps them in memory, for this Registry alone. The log must stay open until the
 // Registry is closed.
 func Open(ctx context.Context, path string, log eventstore.Store) (*Registry, error) {
-	r := &Registry{path: path, log: log}
+	f := &file{}
 	switch path {
 	case "":
 		return nil, errors.New("open consumers: no path; use \":memory:\" to keep them in memory")
 	case memory:
-		r.locks.held = map[string]bool{}
+		f.locks.held = map[string]bool{}
 	default:
 		abs, err := filepath.Abs(path)
 		if err != nil {
 			return nil, fmt.Errorf("open consumers %s: %w", path, err)
 		}
-		r.path, r.locks.dir = abs, lockDir(abs)
+		path, f.locks.dir = abs, lockDir(abs)
 	}
 	var err error
-	if r.db, err = openFile(ctx, r.path, log.ID()); err != nil {
-		return nil, fmt.Errorf("open consumers %s: %w", r.path, err)
+	if f.db, err = openFile(ctx, path, log.ID()); err != nil {
+		return nil, fmt.Errorf("open consumers %s: %w", path, err)
 	}
-	return r, nil
+	return &Registry{log: log, book: f}, nil
 }
 
-// Close releases the file. Consumers are to be released before.
-func (r *Registry) Close() error { return r.db.Close() }
+// Close releases what Open has opened. Consumers are to be released before.
+func (r *Registry) Close() error { return r.book.close() }
 
 // Enroll makes a consumer that begins after the position start, if there is none of the
 // name, and reports what Acquire would refuse. It does not wait for other consumers.
 func (r *Registry) Enroll(ctx context.Context, name string, start eventstore.Position) error {
+	p, err := r.enroll(ctx, name, start)
+	if err != nil || p == nil {
+		return err
+	}
+	return r.check(ctx, name, p)
+}
+
+// enroll finds a consumer, or makes one, which nothing can be wrong with yet.
+func (r *Registry) enroll(ctx context.Context, name string, start eventstore.Position) (found *Progress, err error) {
 	if err := checkName(name); err != nil {
-		return err
+		return nil, err
 	}
-	p, _, err := r.find(ctx, r.db, name)
-	if errors.Is(err, ErrUnknown) {
-		return r.insert(ctx, name, start)
+	p, err := r.book.find(ctx, name)
+	if !errors.Is(err, ErrUnknown) {
+		return &p, err
 	}
+	record, err := r.fingerprint(ctx, start)
 	if err != nil {
-		return err
+		return nil, fmt.Errorf("begin consumer %q after position %d: %w", name, start, err)
 	}
-	return r.check(ctx, name, &p)
+	return nil, r.book.insert(ctx, name, &Progress{Cursor: After(start), record: record, since: After(start)})
 }
 
 // Acquire waits until no other consumer of the name is active, in this process or any
@@ -72,47 +79,17 @@ func (r *Registry) Enroll(ctx context.Context, name string, start eventstore.Pos
 // The error is the context's, ErrName, ErrAhead for a start beyond the end of the log,
 // or a *RestoredError.
 func (r *Registry) Acquire(ctx context.Context, name string, start eventstore.Position) (*Consumer, error) {
-	if err := checkName(name); err != nil {
+	if _, err := r.enroll(ctx, name, start); err != nil {
 		return nil, err
 	}
-	unlock, err := r.locks.wait(ctx, name)
+	t, progress, err := r.book.take(ctx, name)
 	if err != nil {
 		return nil, err
 	}
-	c, err := r.activate(ctx, name, start)
-	if err != nil {
-		return nil, errors.Join(err, unlock())
+	if err := r.check(ctx, name, &progress); err != nil {
+		return nil, errors.Join(err, t.end())
 	}
-	c.unlock = unlock
-	return c, nil
-}
-
-func (r *Registry) activate(ctx context.Context, name string, start eventstore.Position) (*Consumer, error) {
-	if err := r.Enroll(ctx, name, start); err != nil {
-		return nil, err
-	}
-	c := &Consumer{registry: r, name: name}
-	return c, transact(ctx, r.db, func(tx *sql.Tx) (err error) {
-		if _, err := tx.ExecContext(ctx, "UPDATE consumers SET tenure = tenure + 1 WHERE name = ?", name); err != nil {
-			return err
-		}
-		c.progress, c.stamp, err = r.find(ctx, tx, name)
-		return err
-	})
-}
-
-// insert makes a consumer, unless another process is faster.
-func (r *Registry) insert(ctx context.Context, name string, start eventstore.Position) error {
-	record, err := r.fingerprint(ctx, start)
-	if err != nil {
-		return fmt.Errorf("begin consumer %q after position %d: %w", name, start, err)
-	}
-	return durably(ctx, r.db, func(tx *sql.Tx) error {
-		_, err := tx.ExecContext(ctx, `INSERT INTO consumers
-			(name, tenure, edits, position, place, record, attempts, since, since_place, trouble, trouble_at)
-			VALUES (?, 0, 0, ?, ?, ?, 0, ?, ?, '', 0) ON CONFLICT DO NOTHING`, name, uint64(start), whole, record, uint64(start), whole)
-		return err
-	})
+	return &Consumer{registry: r, name: name, progress: progress, tenure: t}, nil
 }
 
 // fingerprint is that of the record at a position; empty at zero.

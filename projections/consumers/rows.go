@@ -23,7 +23,7 @@ type execer interface {
 type stamp struct{ tenure, edits int64 }
 
 // find reads a consumer; ErrUnknown if there is none of the name.
-func (r *Registry) find(ctx context.Context, q querier, name string) (p Progress, s stamp, err error) {
+func find(ctx context.Context, q querier, name string) (p Progress, s stamp, err error) {
 	var troubleAt int64
 	err = q.QueryRowContext(ctx, `SELECT tenure, edits, position, place, record, attempts, since, since_place, trouble, trouble_at
 		FROM consumers WHERE name = ?`, name).
@@ -78,28 +78,54 @@ func findRuns(ctx context.Context, q querier, name string) ([]run, error) {
 		var r run
 		var stream string
 		var held Place
-		err := rows.Scan(&number, &r.since.Position, &r.since.Index, &r.until.Position, &r.until.Index, &stream, &held.Position, &held.Index)
+		err := rows.Scan(&number, &r.Since.Position, &r.Since.Index, &r.Until.Position, &r.Until.Index, &stream, &held.Position, &held.Index)
 		if err != nil {
 			return nil, err
 		}
 		if number != last {
-			r.held, last = map[string]Place{}, number
+			r.Held, last = map[string]Place{}, number
 			runs = append(runs, r)
 		}
 		if stream != "" {
-			runs[len(runs)-1].held[stream] = held
+			runs[len(runs)-1].Held[stream] = held
 		}
 	}
 	return runs, rows.Err()
 }
 
-func putRun(ctx context.Context, tx *sql.Tx, name string, number int, r *run) error {
-	_, err := tx.ExecContext(ctx, "INSERT INTO consumer_runs (consumer, run, since, since_place, until, until_place) VALUES (?, ?, ?, ?, ?, ?)",
-		name, number, uint64(r.since.Position), r.since.Index, uint64(r.until.Position), r.until.Index)
+// rewrite puts what an editor has made of a consumer in the place of what it was.
+func rewrite(ctx context.Context, tx *sql.Tx, name string, p *Progress) error {
+	_, err := tx.ExecContext(ctx, `UPDATE consumers SET edits = edits + 1,
+		position = ?, place = ?, record = ?, attempts = ?, since = ?, since_place = ? WHERE name = ?`,
+		uint64(p.Cursor.Position), p.Cursor.Index, p.record, p.Attempts, uint64(p.since.Position), p.since.Index, name)
 	if err != nil {
 		return err
 	}
-	for stream, at := range r.held {
+	for _, table := range []string{"consumer_holds", "consumer_runs", "consumer_run_holds"} {
+		if _, err := tx.ExecContext(ctx, "DELETE FROM "+table+" WHERE consumer = ?", name); err != nil {
+			return err
+		}
+	}
+	for _, h := range p.Holds {
+		if err := putHold(ctx, tx, name, &h); err != nil {
+			return err
+		}
+	}
+	for i := range p.runs {
+		if err := putRun(ctx, tx, name, i, &p.runs[i]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func putRun(ctx context.Context, tx *sql.Tx, name string, number int, r *run) error {
+	_, err := tx.ExecContext(ctx, "INSERT INTO consumer_runs (consumer, run, since, since_place, until, until_place) VALUES (?, ?, ?, ?, ?, ?)",
+		name, number, uint64(r.Since.Position), r.Since.Index, uint64(r.Until.Position), r.Until.Index)
+	if err != nil {
+		return err
+	}
+	for stream, at := range r.Held {
 		_, err := tx.ExecContext(ctx, "INSERT INTO consumer_run_holds (consumer, run, stream, position, place) VALUES (?, ?, ?, ?, ?)",
 			name, number, stream, uint64(at.Position), at.Index)
 		if err != nil {

@@ -33,7 +33,7 @@ func (s *Status) Parked() int {
 
 // List is the status of all consumers, by name.
 func (r *Registry) List(ctx context.Context) ([]Status, error) {
-	names, err := r.names(ctx)
+	names, err := r.book.names(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -46,26 +46,9 @@ func (r *Registry) List(ctx context.Context) ([]Status, error) {
 	return list, nil
 }
 
-func (r *Registry) names(ctx context.Context) ([]string, error) {
-	rows, err := r.db.QueryContext(ctx, "SELECT name FROM consumers ORDER BY name")
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var names []string
-	for rows.Next() {
-		var name string
-		if err := rows.Scan(&name); err != nil {
-			return nil, err
-		}
-		names = append(names, name)
-	}
-	return names, rows.Err()
-}
-
 // Status is how one consumer does; ErrUnknown if there is none of the name.
 func (r *Registry) Status(ctx context.Context, name string) (Status, error) {
-	p, _, err := r.find(ctx, r.db, name)
+	p, err := r.book.find(ctx, name)
 	if err != nil {
 		return Status{}, err
 	}
@@ -74,7 +57,7 @@ func (r *Registry) Status(ctx context.Context, name string) (Status, error) {
 		s.Holds = append(s.Holds, h)
 	}
 	sortHolds(s.Holds)
-	if s.Active, err = r.active(name); err != nil {
+	if s.Active, err = r.book.active(ctx, name); err != nil {
 		return s, err
 	}
 	if err := r.check(ctx, name, &p); err != nil {
@@ -97,13 +80,4 @@ func (r *Registry) Status(ctx context.Context, name string) (Status, error) {
 		break
 	}
 	return s, nil
-}
-
-// active reports whether some process has the lock of a name.
-func (r *Registry) active(name string) (bool, error) {
-	unlock, err := r.locks.try(name)
-	if unlock == nil || err != nil {
-		return err == nil, err
-	}
-	return false, unlock()
 }

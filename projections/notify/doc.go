@@ -43,7 +43,10 @@
 //     each other;
 //   - one call at a time, in all processes on the machine: others that listen under the
 //     name stand by, and take over when the one that is active ends, is killed or closes.
-//     One that is paused or slow stays active;
+//     One that is paused or slow stays active. Where progress is in cells
+//     (consumers.OpenCells), it is in all processes on all machines, but for one that was
+//     paused for longer than its lease: the call that it was in, or about to make, may end
+//     late, and its successor makes the same one, with the same ID;
 //   - before the handler is called, the attempt is counted durably. A notification that
 //     fails, or ends the process, is tried again after a back-off with jitter, while the
 //     other groups go on. After as many attempts as Attempts allows it is parked: its
@@ -60,6 +63,6 @@
 // Derived as they are, notifications depend on the policies that the engine has now: what
 // has not been told yet is told by these.
 //
-// Each call costs one write to the file of consumers, which is not synced; a listener that
-// begins in the midst of a log folds each group when it meets it first.
+// Each call costs one write to the file of consumers, which is not synced, or to a cell;
+// a listener that begins in the midst of a log folds each group when it meets it first.
 package notify

@@ -25,17 +25,29 @@ import (
 	"github.com/grouplog/grouplog/projections/notify"
 )
 
-// durably runs a test with a stage and a place for the progress of listeners, in a time
-// of its own.
+// durably runs a test with a stage and a place for the progress of listeners, a file or
+// cells, in a time of its own.
 func durably(t *testing.T, f func(t *testing.T, s *stage, r *consumers.Registry)) {
 	t.Helper()
-	synctest.Test(t, func(t *testing.T) {
-		s := newStage(t, memory.New(), notify.Options{})
-		r, err := consumers.Open(t.Context(), ":memory:", s.log)
-		require.NoError(t, err)
-		defer func() { require.NoError(t, r.Close()) }()
-		f(t, s, r)
-	})
+	for place, open := range map[string]func(ctx context.Context, log *memory.Store) (*consumers.Registry, error){
+		"file": func(ctx context.Context, log *memory.Store) (*consumers.Registry, error) {
+			return consumers.Open(ctx, ":memory:", log)
+		},
+		"cells": func(ctx context.Context, log *memory.Store) (*consumers.Registry, error) {
+			return consumers.OpenCells(ctx, log, log, nil)
+		},
+	} {
+		t.Run(place, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				log := memory.New()
+				s := newStage(t, log, notify.Options{})
+				r, err := open(t.Context(), log)
+				require.NoError(t, err)
+				defer func() { require.NoError(t, r.Close()) }()
+				f(t, s, r)
+			})
+		})
+	}
 }
 
 func (s *stage) listen(r *consumers.Registry, handler notify.Handler, opts ...notify.ListenOption) *notify.Listening {

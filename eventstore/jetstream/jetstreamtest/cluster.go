@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -18,6 +19,7 @@ import (
 type Options struct {
 	Servers      int           // 3, or 1: a server by itself; 0 is 3
 	Lazy         bool          // sync as servers do unless told otherwise, every two minutes
+	Direct       bool          // servers connect without the links that Partition cuts, which take a third of the speed
 	MaxFileStore int64         // bytes that all streams of a server may take; 0: most of the disk
 	App          *url.Userinfo // who may connect; nil: everybody, as "app"
 	System       *url.Userinfo // who may look at the servers; nil: "sys" with the password "sys"
@@ -32,6 +34,7 @@ type Options struct {
 // Cluster is a cluster of NATS servers on loopback.
 type Cluster struct {
 	options Options
+	foreign bool // the configuration is the caller's
 	run     func(node) (runner, error)
 
 	mu      sync.Mutex // guards what runs, what is paused and what is cut
@@ -43,7 +46,7 @@ type Cluster struct {
 type member struct {
 	node
 	ports  []*port
-	links  []*link // from it to each server, by number; nil to itself
+	links  []*link // from it to each server, by number; nil to itself, or with Direct
 	runs   runner  // nil while it does not
 	paused bool
 }
@@ -83,10 +86,11 @@ func newCluster(t testing.TB, dir string, options *Options, run func(node) (runn
 		c.options = *options
 	}
 	o := &c.options
+	c.foreign = len(o.Files) > 0
 	if o.System == nil {
 		o.System = url.UserPassword("sys", "sys")
 	}
-	if len(o.Files) == 0 {
+	if !c.foreign {
 		if o.Servers == 0 {
 			o.Servers = 3
 		}
@@ -98,7 +102,7 @@ func newCluster(t testing.TB, dir string, options *Options, run func(node) (runn
 	}
 	require.Contains(t, []int{1, 3}, len(o.Files), "a cluster here has three servers, or one")
 	for i, file := range o.Files {
-		m := &member{node: node{File: file, Number: i, Alone: len(o.Files) == 1, Dir: filepath.Join(dir, string('0'+rune(i)))}}
+		m := &member{node: node{File: file, Number: i, Alone: len(o.Files) == 1, Dir: filepath.Join(dir, strconv.Itoa(i))}}
 		c.members = append(c.members, m)
 		require.NoError(t, m.reserve())
 		name, err := m.name()
@@ -202,7 +206,11 @@ func (c *Cluster) ConnectSystem(t testing.TB, options ...nats.Option) *nats.Conn
 
 func connect(t testing.TB, url string, options ...nats.Option) *nats.Conn {
 	t.Helper()
-	connection, err := nats.Connect(url, append([]nats.Option{nats.MaxReconnects(-1), nats.ReconnectWait(tick)}, options...)...)
+	usual := []nats.Option{
+		nats.MaxReconnects(-1), nats.ReconnectWait(tick),
+		nats.ErrorHandler(func(*nats.Conn, *nats.Subscription, error) {}), // it would say what the test means to happen
+	}
+	connection, err := nats.Connect(url, append(usual, options...)...)
 	require.NoError(t, err)
 	t.Cleanup(connection.Close)
 	return connection

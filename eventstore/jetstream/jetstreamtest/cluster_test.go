@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"strings"
 	"testing"
 	"time"
 
@@ -25,12 +26,17 @@ type journal struct {
 	name string
 }
 
-// newJournal makes a stream with as many replicas as there are servers.
+// newJournal makes a stream with as many replicas as there are servers. An answer may be
+// lost where routes have just been made.
 func newJournal(t testing.TB, c *jetstreamtest.Cluster) journal {
 	t.Helper()
 	j := journalOn(t, c.Connect(t), jetstreamtest.StreamName(t))
-	_, err := j.CreateStream(t.Context(), jetstream.StreamConfig{Name: j.name, Subjects: []string{j.name}, Replicas: c.N()})
-	require.NoError(t, err)
+	require.Eventually(t, func() bool {
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		_, err := j.CreateStream(ctx, jetstream.StreamConfig{Name: j.name, Subjects: []string{j.name}, Replicas: c.N()})
+		return err == nil
+	}, time.Minute, 20*time.Millisecond)
 	return j
 }
 
@@ -41,21 +47,10 @@ func journalOn(t testing.TB, connection *nats.Conn, name string) journal {
 	return journal{js, name}
 }
 
-func (j journal) publish(ctx context.Context, text string) (uint64, error) {
-	ack, err := j.Publish(ctx, j.name, []byte(text), jetstream.WithRetryAttempts(0))
-	if err != nil {
-		return 0, err
-	}
-	return ack.Sequence, nil
-}
-
-// fill publishes so many messages, each acknowledged.
-func (j journal) fill(t testing.TB, n int) {
-	t.Helper()
-	for i := range n {
-		_, err := j.publish(t.Context(), fmt.Sprintf("message %d of %s.", i+1, j.name))
-		require.NoError(t, err)
-	}
+// publish publishes a message, which the stream keeps once however often it comes.
+func (j journal) publish(ctx context.Context, text string) error {
+	_, err := j.Publish(ctx, j.name, []byte(text), jetstream.WithMsgID(strings.TrimSpace(text)), jetstream.WithRetryAttempts(0))
+	return err
 }
 
 // insist publishes a message until it is acknowledged.
@@ -63,12 +58,20 @@ func (j journal) insist(t testing.TB, text string) {
 	t.Helper()
 	for {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
-		_, err := j.publish(ctx, text)
+		err := j.publish(ctx, text)
 		cancel()
 		if err == nil {
 			return
 		}
 		require.NoError(t, t.Context().Err(), err)
+	}
+}
+
+// fill publishes so many messages, each acknowledged.
+func (j journal) fill(t testing.TB, n int) {
+	t.Helper()
+	for i := range n {
+		j.insist(t, fmt.Sprintf("message %d", i+1))
 	}
 }
 
@@ -135,14 +138,19 @@ func TestOptions(t *testing.T) {
 	require.EqualValues(t, 1<<20, v.JetStream.Config.MaxStorage)
 	require.EqualValues(t, 1000, c.Connect(t).MaxPayload())
 
-	stranger, err := url.Parse(c.URL())
-	require.NoError(t, err)
-	for _, who := range []*url.Userinfo{nil, url.UserPassword("me", "it is you")} {
-		stranger.User = who
-		_, err = nats.Connect(stranger.String())
-		require.ErrorIs(t, err, nats.ErrAuthorization)
-	}
+	requireStranger(t, c, nil)
+	requireStranger(t, c, url.UserPassword("me", "it is you"))
 	answer, err := c.ConnectSystem(t).RequestWithContext(t.Context(), "$SYS.REQ.SERVER.PING", nil)
 	require.NoError(t, err)
 	require.Contains(t, string(answer.Data), c.Name(0))
+}
+
+// requireStranger requires that a user is not let in.
+func requireStranger(t testing.TB, c *jetstreamtest.Cluster, who *url.Userinfo) {
+	t.Helper()
+	where, err := url.Parse(c.URLOf(0))
+	require.NoError(t, err)
+	where.User = who
+	_, err = nats.Connect(where.String())
+	require.ErrorIs(t, err, nats.ErrAuthorization)
 }

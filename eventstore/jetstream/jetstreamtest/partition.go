@@ -1,22 +1,25 @@
 package jetstreamtest
 
-import "testing"
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
 
 // connect makes a link from each server to each other.
 func (c *Cluster) connect() error {
 	for i, from := range c.members {
 		from.links = make([]*link, c.N())
 		for j, to := range c.members {
-			if i == j { // servers count the routes that they are given, to know how many they are
-				from.Routes = append(from.Routes, to.Route)
-				continue
+			port := to.Route // its own too: servers count the routes that they are given, to know how many they are
+			if i != j && !c.options.Direct {
+				l, err := newLink(address(to.Route))
+				if err != nil {
+					return err
+				}
+				from.links[j], port = l, l.port()
 			}
-			l, err := newLink(address(to.Route))
-			if err != nil {
-				return err
-			}
-			from.links[j] = l
-			from.Routes = append(from.Routes, l.port())
+			from.Routes = append(from.Routes, port)
 		}
 	}
 	return nil
@@ -26,6 +29,7 @@ func (c *Cluster) connect() error {
 // partition is healed. Clients reach all of them.
 func (c *Cluster) Partition(t testing.TB, servers ...int) {
 	t.Helper()
+	require.False(t, c.options.Direct, "a cluster with Direct has no links to cut")
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.cut = map[int]bool{}

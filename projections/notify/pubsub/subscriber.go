@@ -33,7 +33,8 @@ type SubscriberOptions struct {
 	// Empty: every subscription is on its own and ephemeral.
 	Group string
 
-	// Consumers keeps the offsets of groups; required with one.
+	// Consumers keeps the offsets of groups; required with one. From consumers.OpenCells,
+	// the members of a group may be on several machines.
 	Consumers *consumers.Registry
 
 	// After is the position after which a subscription begins, and a group that is new

@@ -1,0 +1,140 @@
+package jetstream_test
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/grouplog/grouplog/eventstore"
+	"github.com/grouplog/grouplog/eventstore/jetstream"
+	"github.com/grouplog/grouplog/eventstore/jetstream/jetstreamtest"
+)
+
+const damagedStream = "GROUPLOG-damage"
+
+// appendAll appends an event a message to a stream of its own, of a size that fills the
+// servers' blocks soon, and that cannot be packed.
+func appendAll(t *testing.T, store eventstore.Store, from, to int) {
+	t.Helper()
+	for n := from; n < to; n++ {
+		_, err := store.Append(t.Context(), eventstore.Commit{Stream: fmt.Sprint("s", n), Events: []eventstore.Event{{
+			Type: "test.happened", Schema: 1, Data: fmt.Appendf(nil, `"%d %s"`, n, noise(700_000)), Time: time.Unix(1, 0), CommandID: fmt.Sprintf("command-%d.", n),
+		}}})
+		require.NoError(t, err)
+	}
+}
+
+// noise is text that cannot be packed much.
+func noise(size int) string {
+	text := make([]byte, size)
+	for i := range text {
+		text[i] = byte('a' + rand.IntN(26))
+	}
+	return string(text)
+}
+
+// TestDamage damages what one server keeps. Whoever opens the log gets all of it from
+// the others, or is told which server it is, where that one leads; nobody gets less, and
+// nobody decides on less. Wiped and filled again, the server is as good as new.
+func TestDamage(t *testing.T) {
+	const messages = 26 // of a block and a half
+	for name, how := range map[string]func(c *jetstreamtest.Cluster){
+		"a bit": func(c *jetstreamtest.Cluster) { c.FlipBit(t, 0, damagedStream, ".s5") },
+		"a bit, and the index is lost": func(c *jetstreamtest.Cluster) {
+			c.FlipBit(t, 0, damagedStream, ".s5")
+			c.LoseIndex(t, 0, damagedStream)
+		},
+		"the end": func(c *jetstreamtest.Cluster) { c.Truncate(t, 0, damagedStream, 500_000) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c := jetstreamtest.Start(t, nil)
+			address := c.URL() + "/damage?sync=always"
+			first := node(t, address)
+			appendAll(t, first, 0, messages)
+			want := records(t, first)
+			c.Settle(t, damagedStream)
+			c.Stop(t, 0)
+			how(c)
+			c.Start(t, 0)
+			c.Settle(t, damagedStream)
+
+			c.Lead(t, damagedStream, 1)
+			for range 3 {
+				require.Equal(t, want, records(t, node(t, address)), "the others have all of it")
+			}
+			c.Lead(t, damagedStream, 0)
+			store, err := jetstream.Open(t.Context(), address, t.TempDir()+"/replica.db", nil)
+			if err == nil {
+				require.Equal(t, want, records(t, store), "what the leader lacks is with the others")
+				require.NoError(t, store.Close())
+			} else {
+				require.ErrorIs(t, err, eventstore.ErrDamaged)
+				require.ErrorContains(t, err, "wipe")
+			}
+			t.Logf("opening with the damaged server as the leader: %v", err)
+
+			c.Lead(t, damagedStream, 1)
+			c.Stop(t, 0)
+			c.Wipe(t, 0)
+			c.Start(t, 0)
+			c.Settle(t, damagedStream)
+			c.Lead(t, damagedStream, 0)
+			require.Equal(t, want, records(t, node(t, address)), "the server has got everything from the others")
+			appendAll(t, first, messages, messages+3)
+			require.Len(t, records(t, node(t, address)), messages+3)
+		})
+	}
+}
+
+// What is damaged everywhere is not skipped: the log opens no more, and says where it ends.
+func TestDamageEverywhere(t *testing.T) {
+	c := jetstreamtest.Start(t, &jetstreamtest.Options{Servers: 1})
+	address := c.URL() + "/damage?sync=always"
+	alone := func(o *jetstream.Options) { o.Replicas = 1 }
+	first := node(t, address, alone)
+	appendAll(t, first, 0, 10)
+	c.Stop(t, 0)
+	c.FlipBit(t, 0, damagedStream, ".s5")
+	c.Start(t, 0)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	_, err := jetstream.Open(ctx, address, t.TempDir()+"/replica.db", &jetstream.Options{Replicas: 1})
+	require.ErrorIs(t, err, eventstore.ErrDamaged)
+	require.ErrorContains(t, err, "message 6")
+	require.Len(t, records(t, first), 10, "a replica that has it is a copy")
+}
+
+// A stream that lost its end, or has another one than the replica, is not followed.
+func TestRestoredStream(t *testing.T) {
+	c := jetstreamtest.Start(t, &jetstreamtest.Options{Servers: 1})
+	address := c.URL() + "/damage?sync=always"
+	replica := t.TempDir() + "/replica.db"
+	open := func() (*jetstream.Store, error) {
+		return jetstream.Open(t.Context(), address, replica, &jetstream.Options{Replicas: 1, ID: "the-log"})
+	}
+	store, err := open()
+	require.NoError(t, err)
+	appendAll(t, store, 0, 5)
+	require.NoError(t, store.Close())
+
+	restore := func(from, to int) {
+		js, err := c.Connect(t).JetStream()
+		require.NoError(t, err)
+		require.NoError(t, js.DeleteStream(damagedStream))
+		other := node(t, address, func(o *jetstream.Options) { o.Replicas, o.ID = 1, "the-log" })
+		appendAll(t, other, from, to)
+	}
+	restore(0, 3)
+	_, err = open()
+	require.ErrorIs(t, err, eventstore.ErrDamaged, "the stream is shorter")
+	require.ErrorContains(t, err, "delete the replica")
+	restore(10, 15)
+	_, err = open()
+	require.ErrorIs(t, err, eventstore.ErrDamaged, "the stream went another way")
+	require.ErrorContains(t, err, "delete the replica")
+}

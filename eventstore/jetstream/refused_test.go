@@ -1,0 +1,200 @@
+package jetstream_test
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/url"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/stretchr/testify/require"
+
+	"github.com/grouplog/grouplog/eventstore"
+	"github.com/grouplog/grouplog/eventstore/jetstream"
+	"github.com/grouplog/grouplog/eventstore/jetstream/jetstreamtest"
+	"github.com/grouplog/grouplog/eventstore/sqlite"
+)
+
+func requireRefused(t *testing.T, address string, options *jetstream.Options, is error, says ...string) {
+	t.Helper()
+	store, err := jetstream.Open(t.Context(), address, filepath.Join(t.TempDir(), "replica.db"), options)
+	if err == nil {
+		require.NoError(t, store.Close())
+	}
+	require.ErrorIs(t, err, is, "%v", err)
+	for _, text := range says {
+		require.ErrorContains(t, err, text)
+	}
+	require.NotContains(t, err.Error(), "secret")
+}
+
+func TestAddresses(t *testing.T) {
+	for address, says := range map[string]string{
+		"http://host/x":                     `"http" is no scheme`,
+		"nats:///x":                         "a host is missing",
+		"nats://h/a.b":                      "no name of a log",
+		"nats://h/a,nats://i/b":             "after the last host",
+		"nats://h?sync=never":               "always, lazy or ask",
+		"nats://h?replicas=3":               `it knows no "replicas"`,
+		"nats://user:secret@h:port":         "port",
+		"nats://user:secret@h:1,,j:2":       "a host is missing",
+		"nats://h:1/a?sync=%zz":             "",
+		"nats://" + strings.Repeat("é", 70): "",
+	} {
+		_, err := jetstream.Open(t.Context(), address, filepath.Join(t.TempDir(), "r.db"), &jetstream.Options{ReadTimeout: time.Millisecond})
+		require.Error(t, err, address)
+		require.ErrorContains(t, err, says)
+		require.NotContains(t, err.Error(), "secret", address)
+	}
+	require.True(t, jetstream.IsAddress("nats://h"))
+	require.False(t, jetstream.IsAddress("groups.db"))
+}
+
+func TestRefused(t *testing.T) {
+	c := jetstreamtest.Shared(t)
+	impatient := func() *jetstream.Options { return &jetstream.Options{ReadTimeout: time.Second} }
+	name := func() string { return c.URL() + "/" + jetstreamtest.StreamName(t) }
+
+	requireRefused(t, "nats://user:secret@127.0.0.1:1/x?sync=always", nil, jetstream.ErrUnavailable, "servers run")
+	requireRefused(t, name(), nil, jetstream.ErrSync, "sync_interval: always", "sync=lazy")
+	requireRefused(t, name(), &jetstream.Options{Monitors: []string{"http://127.0.0.1:1"}}, jetstream.ErrUnavailable)
+	requireRefused(t, name()+"?sync=always", &jetstream.Options{MustExist: true}, fs.ErrNotExist)
+	requireRefused(t, name()+"?sync=always", &jetstream.Options{Replicas: 5, ReadTimeout: time.Second}, jetstream.ErrUnavailable)
+	_, err := jetstream.Open(t.Context(), name(), "", &jetstream.Options{Sync: 7, Replicas: -1, Shards: 99, AppendTimeout: -1, Monitors: []string{"host"}})
+	for _, mistake := range []string{"Sync", "Replicas", "Shards", "timeout", "monitor"} {
+		require.ErrorContains(t, err, mistake)
+	}
+
+	address := name()
+	store := node(t, address+"?sync=always")
+	requireRefused(t, address+"?sync=always", &jetstream.Options{Shards: 2}, jetstream.ErrSettings, "shards")
+	requireRefused(t, address+"?sync=always", &jetstream.Options{ID: "another"}, jetstream.ErrSettings, "another")
+	_, err = jetstream.Open(t.Context(), address+"?sync=always", store.Path(), impatient())
+	require.ErrorIs(t, err, eventstore.ErrBusy)
+	_, err = jetstream.Open(t.Context(), name()+"?sync=always", filepath.Join(t.TempDir(), "no", "such", "directory"), impatient())
+	require.ErrorIs(t, err, fs.ErrNotExist)
+	own, err := sqlite.Open(t.Context(), filepath.Join(t.TempDir(), "own.db"), nil)
+	require.NoError(t, err)
+	require.NoError(t, own.Close())
+	_, err = jetstream.Open(t.Context(), address+"?sync=always", own.Path(), impatient())
+	require.ErrorIs(t, err, sqlite.ErrReplica, "a log of its own is not overwritten")
+}
+
+// The servers say themselves whether they sync always.
+func TestMonitors(t *testing.T) {
+	t.Parallel()
+	for lazy, want := range map[bool]error{false: nil, true: jetstream.ErrSync} {
+		c := jetstreamtest.Start(t, &jetstreamtest.Options{Servers: 1, Lazy: lazy})
+		store, err := jetstream.Open(t.Context(), c.URL(), filepath.Join(t.TempDir(), "r.db"), &jetstream.Options{Replicas: 1, Monitors: []string{c.Monitor(0)}})
+		require.ErrorIs(t, err, want)
+		if err == nil {
+			require.NoError(t, store.Close())
+		}
+	}
+}
+
+func TestCredentials(t *testing.T) {
+	c := jetstreamtest.Start(t, &jetstreamtest.Options{Servers: 1, App: url.UserPassword("app", "right")})
+	requireRefused(t, strings.Replace(c.URL(), "right", "secret", 1)+"/x?sync=always", &jetstream.Options{Replicas: 1}, jetstream.ErrDenied, "password")
+	store, err := jetstream.Open(t.Context(), c.URL()+"/x?sync=always", filepath.Join(t.TempDir(), "r.db"), &jetstream.Options{Replicas: 1})
+	require.NoError(t, err)
+	require.NoError(t, store.Close())
+}
+
+// A stream that forgets, or could be made to, is no log.
+func TestSettings(t *testing.T) {
+	t.Parallel()
+	c := jetstreamtest.Start(t, &jetstreamtest.Options{Servers: 1})
+	js, err := c.Connect(t).JetStream()
+	require.NoError(t, err)
+	for what, change := range map[string]func(*nats.StreamConfig){
+		"no log of grouplog": func(s *nats.StreamConfig) { s.Metadata = nil },
+		"memory":             func(s *nats.StreamConfig) { s.Storage = nats.MemoryStorage },
+		"subjects":           func(s *nats.StreamConfig) { s.Subjects = []string{"grouplog.x.log.>"} },
+		"limit":              func(s *nats.StreamConfig) { s.MaxAge = time.Hour },
+		"discards old":       func(s *nats.StreamConfig) { s.Discard = nats.DiscardOld },
+		"deleted or purged":  func(s *nats.StreamConfig) { s.DenyPurge = false },
+		"direct reading":     func(s *nats.StreamConfig) { s.AllowDirect = false },
+		"republish":          func(s *nats.StreamConfig) { s.RePublish = nil },
+		"format": func(s *nats.StreamConfig) {
+			s.Metadata = map[string]string{"grouplog.id": "x", "grouplog.shards": "1", "grouplog.format": "2"}
+		},
+		"retention": func(s *nats.StreamConfig) { s.Retention = nats.InterestPolicy },
+	} {
+		t.Run(what, func(t *testing.T) {
+			config := nats.StreamConfig{
+				Name: "GROUPLOG-x", Subjects: []string{"grouplog.x.log.0.*"}, Storage: nats.FileStorage, Replicas: 1, Discard: nats.DiscardNew,
+				DenyDelete: true, DenyPurge: true, AllowDirect: true,
+				RePublish: &nats.RePublish{Source: "grouplog.x.log.>", Destination: "grouplog.x.bell.>", HeadersOnly: true},
+				Metadata:  map[string]string{"grouplog.id": "x", "grouplog.shards": "1", "grouplog.format": "1"},
+			}
+			change(&config)
+			_, err := js.AddStream(&config)
+			require.NoError(t, err)
+			defer func() { require.NoError(t, js.DeleteStream("GROUPLOG-x")) }()
+			requireRefused(t, c.URL()+"/x?sync=always", &jetstream.Options{Replicas: 1}, jetstream.ErrSettings, what)
+		})
+	}
+}
+
+// Without a quorum, nothing is acknowledged, and whoever appends or reads is told so.
+func TestNoQuorum(t *testing.T) {
+	t.Parallel()
+	c := jetstreamtest.Start(t, nil)
+	address := c.URL() + "/quorum?sync=always"
+	store := node(t, address, func(o *jetstream.Options) { o.AppendTimeout, o.ReadTimeout = 3*time.Second, time.Second })
+	appendAll(t, store, 0, 3)
+	c.Stop(t, 0, 1)
+	_, err := store.Append(t.Context(), eventstore.Commit{Stream: "s", Outcome: &eventstore.Outcome{CommandID: "c"}})
+	require.True(t, errors.Is(err, jetstream.ErrUnavailable) || errors.Is(err, eventstore.ErrUnknown), "%v", err)
+	head, err := store.Head(t.Context())
+	require.True(t, errors.Is(err, jetstream.ErrUnavailable) || head == 3, "%v", err)
+	require.Eventually(t, func() bool { // the leader does not notice at once that it is alone
+		other, err := jetstream.Open(t.Context(), address, filepath.Join(t.TempDir(), "r.db"), &jetstream.Options{ReadTimeout: time.Second})
+		if err == nil {
+			return other.Close() != nil
+		}
+		return errors.Is(err, jetstream.ErrUnavailable) && strings.Contains(err.Error(), "most of its servers run")
+	}, time.Minute, 10*time.Millisecond)
+	c.Start(t, 0, 1)
+	require.Eventually(t, func() bool { head, err := store.Head(t.Context()); return err == nil && head == 3 }, time.Minute, 10*time.Millisecond)
+	appendAll(t, store, 3, 6)
+}
+
+// Where there is no room, appends are refused, and everything that was acknowledged stays.
+func TestFull(t *testing.T) {
+	t.Parallel()
+	c := jetstreamtest.Start(t, &jetstreamtest.Options{MaxFileStore: 8 << 20})
+	store := node(t, c.URL()+"/full?sync=always", func(o *jetstream.Options) { o.AppendTimeout = 5 * time.Second })
+	var err error
+	stored := 0
+	for ; err == nil && stored < 200; stored++ {
+		err = func() error {
+			_, err := store.Append(t.Context(), eventstore.Commit{Stream: fmt.Sprint("s", stored), Events: []eventstore.Event{{
+				Type: "test.happened", Schema: 1, Data: fmt.Appendf(nil, "%q", noise(200_000)), Time: time.Unix(1, 0),
+			}}})
+			return err
+		}()
+	}
+	require.ErrorIs(t, err, eventstore.ErrFull, "%v", err)
+	require.ErrorContains(t, err, "max_file_store")
+	require.GreaterOrEqual(t, len(records(t, store)), stored-1, "what was acknowledged can be read")
+}
+
+// A commit that no server takes says so, and does not stand in the way of others.
+func TestTooLarge(t *testing.T) {
+	store := node(t, jetstreamtest.Shared(t).URL()+"/"+jetstreamtest.StreamName(t)+"?sync=always")
+	small := eventstore.Commit{Stream: "small", Events: []eventstore.Event{{Type: "t", Schema: 1, Data: []byte("1"), Time: time.Unix(1, 0)}}}
+	large := eventstore.Commit{Stream: "large", Events: []eventstore.Event{{Type: "t", Schema: 1, Data: fmt.Appendf(nil, "%q", noise(4<<20)), Time: time.Unix(1, 0)}}}
+	results, err := store.Append(t.Context(), small, large)
+	require.NoError(t, err)
+	require.NoError(t, results[0].Err)
+	require.ErrorIs(t, results[1].Err, eventstore.ErrInvalid)
+	require.ErrorContains(t, results[1].Err, "max_payload")
+	_, err = store.Append(t.Context(), large)
+	require.ErrorIs(t, err, eventstore.ErrInvalid)
+}
