@@ -39,17 +39,29 @@ func (a *app) consumersPath() string {
 // listened, there is no file, none is made, and the registry is nil.
 func (a *app) withConsumers(ctx context.Context, f func(eventstore.Store, *consumers.Registry) error) error {
 	return a.withLog(ctx, func(log eventstore.Store) (err error) {
-		path := a.consumersPath()
-		if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
-			return f(log, nil)
-		}
-		registry, err := consumers.Open(ctx, path, log)
+		registry, err := a.openConsumers(ctx, log)
 		if err != nil {
 			return err
+		}
+		if registry == nil {
+			return f(log, nil)
 		}
 		defer func() { err = errors.Join(err, registry.Close()) }()
 		return f(log, registry)
 	})
+}
+
+// openConsumers opens the progress of listeners where the engine keeps it: in the cells of
+// the log, or in a file beside it.
+func (a *app) openConsumers(ctx context.Context, log eventstore.Store) (*consumers.Registry, error) {
+	if cells, ok := log.(eventstore.Cells); ok {
+		return consumers.OpenCells(ctx, cells, log, nil)
+	}
+	path := a.consumersPath()
+	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	return consumers.Open(ctx, path, log)
 }
 
 // withConsumer is withConsumers for one listener, which there must be.
