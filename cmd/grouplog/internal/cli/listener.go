@@ -26,13 +26,16 @@ func (a *app) listenerCommand() *cobra.Command {
 		Long: `Durable listeners run in programs that embed the engine (Engine.Listen). These commands look
 at how far they are, and change it, whether they are running or not: one that is notices
 within a second.`})
-	c.AddCommand(a.listenerListCommand(), a.listenerParkedCommand(), a.listenerRetryCommand(), a.listenerDiscardCommand(), a.listenerResetCommand())
+	c.AddCommand(a.listenerListCommand(), a.listenerParkedCommand(), a.listenerRetryCommand(), a.listenerDiscardCommand(), a.listenerResetCommand(), a.listenerCopyCommand())
 	return c
 }
 
 // consumersPath is where the progress of listeners is, as the engine would choose.
-func (a *app) consumersPath() string {
-	return strings.TrimSuffix(a.db, filepath.Ext(a.db)) + ".consumers.db"
+func (a *app) consumersPath() string { return consumersBeside(a.db) }
+
+// consumersBeside is where the progress of the listeners of a log in a file is.
+func consumersBeside(path string) string {
+	return strings.TrimSuffix(path, filepath.Ext(path)) + ".consumers.db"
 }
 
 // withConsumers opens the listeners of the log, and closes them. Where nobody has ever
