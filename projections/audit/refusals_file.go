@@ -146,8 +146,12 @@ func (q *Query) ofAttempts(t *text, at place) {
 	t.any("grp = ?", q.Groups)
 	t.any("command GLOB ?", globs(q.Actions))
 	t.any("instr(persons, char(10) || ? || char(10))", q.Persons)
-	for _, word := range wordsOf(q.Text) {
-		t.any("instr(words, char(10) || ? || char(10))", []string{word})
+	for _, word := range soughtIn(q.Text) {
+		if word.begins {
+			t.any("instr(words, char(10) || ?)", []string{word.text})
+		} else {
+			t.any("instr(words, char(10) || ? || char(10))", []string{word.text})
+		}
 	}
 	if q.CommandID != "" {
 		t.add(" AND command_id = ?", q.CommandID)
