@@ -58,7 +58,7 @@ func (e *Engine) DiffGroup(ctx context.Context, groupID string, from, to Moment)
 }
 
 // DiffUser is what has changed for a user from one moment to another: groups that they
-// joined or left, and their standing in each.
+// joined or left, their standing in each, and what has become of applications about them.
 func (e *Engine) DiffUser(ctx context.Context, userID string, from, to Moment) ([]past.Change, error) {
 	return e.diff(ctx, past.DiffUser, userID, from, to)
 }

@@ -91,8 +91,9 @@ func (e *Engine) open(ctx context.Context, path string) (err error) {
 	if !o.NoRefusals {
 		e.audit.refusals = audit.NewRefusals(o.refusalsPath(path), e.log.ID(), audit.RefusalOptions{Keep: o.KeepRefusals, Clock: o.Clock, Logger: o.Logger})
 	}
+	peers, _ := e.log.(commands.Peers) // those that the log knows, if it knows any
 	e.handler, err = commands.NewHandler(ctx, commands.Config{
-		Store: e.log, Policies: o.Policies, Clock: o.Clock, Random: randomID, GroupsOf: e.groupsOf, Parts: e.parts,
+		Store: e.log, Policies: o.Policies, Clock: o.Clock, Random: randomID, GroupsOf: e.groupsOf, Parts: e.parts, Peers: peers,
 		CacheMembers: o.CacheMembers, QueueLength: o.QueueLength, Logger: o.Logger, Refused: e.audit.report(),
 	})
 	return err

@@ -80,6 +80,9 @@ func (h *Handler) report(v *verdict) {
 // been tried for too long.
 func (h *Handler) retry(again []*request, r *request) []*request {
 	r.again = true
+	if h.lanes != nil {
+		h.lanes.heat(r.stream)
+	}
 	if r.attempts++; r.attempts == maxAttempts {
 		r.reply(Receipt{}, fmt.Errorf("%w: %d times", ErrContended, maxAttempts))
 		return again

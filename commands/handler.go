@@ -33,6 +33,9 @@ type Config struct {
 	// CacheMembers bounds the groups kept in memory, by their members together, of
 	// some 130 bytes each. DefaultCacheMembers when 0.
 	CacheMembers int
+	// Peers are the handlers of other processes on the same log, for commands about groups
+	// that several append to. When nil, everything is decided here.
+	Peers Peers
 	// QueueLength bounds the commands that wait; more block their callers.
 	// DefaultQueueLength when 0.
 	QueueLength int
@@ -76,7 +79,8 @@ const (
 // is answered with the error, and memory is as the log says.
 //
 // A Handler may be used from any number of goroutines, and several handlers, in
-// one process or several, may share a log.
+// one process or several, may share a log. Those that know each other as Peers leave a
+// group about which they have met conflicts to one of them for a while.
 type Handler struct {
 	config Config
 	quota  bool // some policy limits the groups of a user
@@ -85,6 +89,7 @@ type Handler struct {
 	closed  bool
 	queue   chan *request
 	done    chan struct{}
+	lanes   *lanes // nil without peers
 
 	position atomic.Uint64 // of the newest event that a caller was told of
 
@@ -132,7 +137,13 @@ func NewHandler(ctx context.Context, config Config) (*Handler, error) {
 		return nil, fmt.Errorf("%w: a policy limits the groups of a user, and nothing counts them", ErrMisuse)
 	}
 	h.position.Store(uint64(head))
+	if config.Peers != nil {
+		h.lanes = newLanes(h)
+	}
 	go h.run()
+	if h.lanes != nil {
+		h.lanes.stop = config.Peers.Answer(h.answer)
+	}
 	return h, nil
 }
 
@@ -152,6 +163,10 @@ func (h *Handler) Do(ctx context.Context, as domain.Actor, cmd Command, opts ...
 // another process interferes, in that order for each group). It blocks while the
 // queue is full.
 func (h *Handler) Submit(ctx context.Context, as domain.Actor, cmd Command, opts ...Option) (*Future, error) {
+	return h.submit(ctx, as, cmd, opts, h.place)
+}
+
+func (h *Handler) submit(ctx context.Context, as domain.Actor, cmd Command, opts []Option, place func(context.Context, *request) error) (*Future, error) {
 	h.closing.RLock()
 	defer h.closing.RUnlock()
 	if h.closed {
@@ -161,19 +176,49 @@ func (h *Handler) Submit(ctx context.Context, as domain.Actor, cmd Command, opts
 	if err != nil {
 		return nil, err
 	}
-	if r.state.Load() == taken { // answered from the log
-		return &Future{r}, nil
+	if err := place(ctx, r); err != nil {
+		return nil, err
+	}
+	return &Future{r}, nil
+}
+
+// place puts a request in line for whoever is to decide it, here or elsewhere.
+func (h *Handler) place(ctx context.Context, r *request) error {
+	if h.lanes != nil {
+		if joined, err := h.lanes.join(ctx, r); joined {
+			return err
+		}
+	}
+	err := h.enqueue(ctx, r)
+	if err != nil {
+		r.leave()
+	}
+	return err
+}
+
+// enqueue puts a request in line for the writer, or answers it, where its command ID has
+// an answer.
+func (h *Handler) enqueue(ctx context.Context, r *request) error {
+	if r.options.id != "" {
+		first, found, err := h.config.Store.Outcome(ctx, r.options.id)
+		if err != nil {
+			return fmt.Errorf("look up command %q: %w", r.options.id, err)
+		}
+		if found {
+			r.state.Store(taken)
+			h.repeat(r, first)
+			return nil
+		}
 	}
 	select {
 	case h.queue <- r:
-		return &Future{r}, nil
+		return nil
 	case <-ctx.Done():
-		return nil, context.Cause(ctx)
+		return context.Cause(ctx)
 	}
 }
 
-// newRequest prepares a command for the writer, as far as that can be done beside
-// it. A command whose ID has an answer comes back answered.
+// newRequest prepares a command, as far as that can be done beside the writer.
 func (h *Handler) newRequest(ctx context.Context, as domain.Actor, cmd Command, opts []Option) (*request, error) {
 	cmd, err := byValue(cmd)
 	if err != nil {
@@ -199,14 +244,6 @@ func (h *Handler) newRequest(ctx context.Context, as domain.Actor, cmd Command, 
 		var err error
 		if r.fingerprint, err = fingerprint(as, r.options.at, cmd); err != nil {
 			return nil, err
-		}
-		first, found, err := h.config.Store.Outcome(ctx, r.options.id)
-		if err != nil {
-			return nil, fmt.Errorf("look up command %q: %w", r.options.id, err)
-		}
-		if found {
-			r.state.Store(taken)
-			h.repeat(r, first)
 		}
 	}
 	if c, ok := cmd.(identified); ok {
@@ -256,15 +293,19 @@ func checkID(id string) error {
 // model that has come this far shows every caller their own writes.
 func (h *Handler) Position() eventstore.Position { return eventstore.Position(h.position.Load()) }
 
-// Close carries out the commands that are queued, refuses others with ErrClosed,
-// and returns when the last one is answered. Calling it again does nothing.
+// Close carries out the commands that are queued, those of peers among them, refuses
+// others with ErrClosed, and returns when the last one is answered. Calling it again does nothing.
 func (h *Handler) Close() error {
 	h.closing.Lock()
-	if !h.closed {
-		h.closed = true
+	first := !h.closed
+	h.closed = true
+	h.closing.Unlock()
+	if first {
+		if h.lanes != nil {
+			h.lanes.close()
+		}
 		close(h.queue)
 	}
-	h.closing.Unlock()
 	<-h.done
 	return nil
 }

@@ -22,6 +22,10 @@ type request struct {
 	again       bool // its command ID may have an answer by now
 	attempts    int  // how often others have been faster
 
+	line   []byte // for a peer; nil where it is to be decided here
+	passed bool   // it is taken already, and has come to the writer by a lane
+	lanes  *lanes // that count it as the writer's; nil where none do
+
 	state    atomic.Int32 // who may still end it: see the constants
 	answer   answer       // once answered is closed
 	answered chan struct{}
@@ -42,7 +46,15 @@ type answer struct {
 // does so, once.
 func (r *request) reply(receipt Receipt, err error) {
 	r.answer = answer{receipt, err}
+	r.leave()
 	close(r.answered)
+}
+
+// leave has the lanes know that the writer does not have the request any more.
+func (r *request) leave() {
+	if r.lanes != nil {
+		r.lanes.leave(r.stream)
+	}
 }
 
 // Future is the answer to a command that has been submitted.

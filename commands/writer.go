@@ -49,7 +49,7 @@ func (h *Handler) run() {
 
 // take puts a request in line, unless its caller has withdrawn it.
 func (h *Handler) take(r *request) {
-	if r.state.CompareAndSwap(queued, taken) {
+	if r.passed || r.state.CompareAndSwap(queued, taken) {
 		h.todo = append(h.todo, r)
 	}
 }

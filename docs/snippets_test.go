@@ -59,8 +59,10 @@ import (
 	"github.com/grouplog/grouplog/domain/domaintest"
 	"github.com/grouplog/grouplog/eventstore"
 	"github.com/grouplog/grouplog/eventstore/eventstoretest"
+	"github.com/grouplog/grouplog/eventstore/jetstream"
 	"github.com/grouplog/grouplog/eventstore/memory"
 	"github.com/grouplog/grouplog/eventstore/sqlite"
+	"github.com/grouplog/grouplog/eventstore/transfer"
 	"github.com/grouplog/grouplog/projections/audit"
 	"github.com/grouplog/grouplog/projections"
 	"github.com/grouplog/grouplog/projections/consumers"
@@ -87,6 +89,8 @@ var (
 	_ domaintest.Recorded
 	_ eventstore.Store
 	_ eventstoretest.Features
+	_ jetstream.Options
+	_ transfer.Report
 	_ = memory.New
 	_ sqlite.Options
 	_ = audit.Sentence

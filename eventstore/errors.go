@@ -33,6 +33,8 @@ var (
 	ErrReadOnly = errors.New("log is read-only")
 	// ErrFull: there is no room to write; nothing was stored, reading goes on.
 	ErrFull = errors.New("no space left for the log")
+	// ErrNoPeer: a process that shares the log cannot be reached, and has got nothing.
+	ErrNoPeer = errors.New("no such peer")
 	// ErrInvalid: what was given to Append can never be stored.
 	ErrInvalid = errors.New("invalid commit")
 )

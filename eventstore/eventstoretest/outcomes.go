@@ -179,7 +179,8 @@ func testListOutcomes(t *testing.T, s *suite) {
 	require.Equal(t, want[1:], list(want[0].CommandID+"\x00"), "the command ID need not be there")
 	require.Empty(t, list(want[len(want)-1].CommandID), "nothing is after the last")
 
-	for range eventstore.Outcomes(t.Context(), store, "") {
+	for _, err := range eventstore.Outcomes(t.Context(), store, "") {
+		require.NoError(t, err)
 		break // and leaves nothing behind
 	}
 	ctx, cancel := context.WithCancel(t.Context())

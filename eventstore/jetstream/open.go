@@ -32,7 +32,7 @@ func Open(ctx context.Context, address, replica string, opts *Options) (*Store, 
 	if err := opts.Validate(); err != nil {
 		return nil, fmt.Errorf("open log %s: %w", a.name, err)
 	}
-	s := &Store{address: a, options: opts.withDefaults(), closed: make(chan struct{})}
+	s := &Store{address: a, options: opts.withDefaults(), peers: newPeers(), closed: make(chan struct{})}
 	s.life, s.cancel = context.WithCancel(context.Background())
 	s.barrier = &barrier{ask: s.askFrontier}
 	s.lanes = &lanes{serve: s.serve, waiting: map[string][]*item{}, busy: map[string]bool{}}

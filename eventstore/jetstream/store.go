@@ -40,6 +40,7 @@ type Store struct {
 	barrier  *barrier
 	follower *follower
 	bells    *nats.Subscription
+	peers    *peers
 	stopped  chan struct{} // closed when the follower has stopped; nil before it runs
 
 	bucket      sync.Mutex // of the cells

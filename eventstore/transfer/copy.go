@@ -12,6 +12,9 @@ import (
 	"github.com/grouplog/grouplog/eventstore"
 )
 
+// DefaultMaxBatch is how many records are written at once where nobody says.
+const DefaultMaxBatch = 4096
+
 // Options say how to copy. The zero value is good, and so is nil. What they call, they
 // call from the goroutine that copies.
 type Options struct {
@@ -25,6 +28,10 @@ type Options struct {
 	// Trouble is called by Follow with an error that may pass, before it tries again after
 	// a while.
 	Trouble func(err error, again time.Duration)
+
+	// MaxBatch is about how many records are written at once; DefaultMaxBatch when zero. A
+	// commit is not cut.
+	MaxBatch int
 
 	// Poll is how often Follow looks for what other processes have appended to the source;
 	// eventstore.DefaultPoll where it is not positive.
@@ -81,6 +88,9 @@ func newCopier(ctx context.Context, from, to eventstore.Store, opts *Options) (*
 	if opts != nil {
 		c.options = *opts
 	}
+	if c.options.MaxBatch <= 0 {
+		c.options.MaxBatch = DefaultMaxBatch
+	}
 	if from.ID() != to.ID() {
 		return c, fmt.Errorf("%w: the target is log %s", eventstore.ErrOtherLog, to.ID())
 	}
@@ -135,11 +145,8 @@ func (c *copier) allOutcomes(ctx context.Context, head eventstore.Position) erro
 	return c.compareOutcomes(ctx, head, found)
 }
 
-// maxBatch bounds what is written at once, in records and in bytes of what they hold.
-const (
-	maxBatch      = 4096
-	maxBatchBytes = 4 << 20
-)
+// maxBatchBytes bounds what the records that are written at once hold.
+const maxBatchBytes = 4 << 20
 
 // copyRecords writes the records that the target lacks, with the outcomes of their
 // commands, and returns the head of the source.
@@ -206,7 +213,7 @@ func (b *batch) add(ctx context.Context, commit eventstore.Commit) error {
 	if commit.Outcome != nil {
 		b.size += len(commit.Outcome.Answer)
 	}
-	if b.records < maxBatch && b.size < maxBatchBytes {
+	if b.records < b.options.MaxBatch && b.size < maxBatchBytes {
 		return nil
 	}
 	return b.flush(ctx)

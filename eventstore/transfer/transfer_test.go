@@ -118,7 +118,8 @@ func TestCopyThroughFailures(t *testing.T) {
 				func() { to.FailOutcome(n, nil) },
 				grow,
 			}).Draw(t, "failure")()
-			if _, err := transfer.Copy(context.Background(), from, to, nil); err != nil {
+			options := &transfer.Options{MaxBatch: rapid.IntRange(0, 5).Draw(t, "batch")}
+			if _, err := transfer.Copy(context.Background(), from, to, options); err != nil {
 				require.ErrorIs(t, err, eventstoretest.ErrInjected)
 			}
 			head, err := copied.Head(context.Background())

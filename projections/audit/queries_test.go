@@ -1,12 +1,16 @@
 package audit_test
 
 import (
+	"fmt"
 	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
 
+	"github.com/grouplog/grouplog/domain"
+	"github.com/grouplog/grouplog/domain/domaintest"
+	"github.com/grouplog/grouplog/eventstore"
 	"github.com/grouplog/grouplog/projections/audit"
 )
 
@@ -127,4 +131,28 @@ func TestPagingWhileEntriesArrive(t *testing.T) {
 		}
 		require.Equal(t, w.expected(&q), got)
 	})
+}
+
+// A beginning that too many words have is refused, and says what to do.
+func TestTooManyWordsBeginSo(t *testing.T) {
+	w := newWorld(t, ":memory:")
+	defer w.close(t)
+	for i := range audit.MaxValues + 1 {
+		name, schema, data, err := domain.Encode(domain.GroupCreated{GroupType: domain.Public, Owner: "ann", Name: fmt.Sprintf("x%03d", i)})
+		require.NoError(t, err)
+		_, err = w.log.Append(w.ctx, eventstore.Commit{
+			Stream: domain.GroupStream(fmt.Sprint("g", i)),
+			Events: []eventstore.Event{{Type: name, Schema: schema, Data: data, Actor: "ann", Time: domaintest.Morning}},
+		})
+		require.NoError(t, err)
+		require.NoError(t, w.views.CatchUp(w.ctx))
+		page, err := w.queries.Page(w.ctx, audit.Query{Text: "x*", Limit: 1})
+		if i < audit.MaxValues {
+			require.NoError(t, err)
+			require.Len(t, page.Entries, 1)
+			continue
+		}
+		require.ErrorIs(t, err, audit.ErrQuery)
+		require.ErrorContains(t, err, `more than 100 words begin with "x": give more of the word`)
+	}
 }

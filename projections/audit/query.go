@@ -36,7 +36,8 @@ type Query struct {
 	Outcome   Outcome `json:"outcome,omitempty"` // both when empty
 
 	// Text is looked for in names (of groups, of topics, on name cards), messages and
-	// reasons: entries in which each of its words is found, in whatever order and case.
+	// reasons: entries in which each of its words is found, in whatever order and case. Words
+	// are found whole; "chess*" finds those that begin so, of which there may be MaxValues.
 	Text string `json:"text,omitempty"`
 
 	Oldest bool   `json:"oldest,omitempty"` // oldest first, instead of newest first

@@ -8,10 +8,11 @@ import (
 	"fmt"
 	"net/url"
 	"path/filepath"
+	"slices"
 	"strings"
+	"time"
 
-	// The driver of the file.
-	_ "github.com/mattn/go-sqlite3"
+	"github.com/mattn/go-sqlite3"
 )
 
 // memory, as a path, keeps refused attempts in memory.
@@ -100,12 +101,35 @@ func (r *Refusals) prepare(ctx context.Context, db *sql.DB) error {
 	if err := tx.Commit(); err != nil {
 		return err
 	}
-	_, err = db.ExecContext(ctx, "PRAGMA journal_mode = WAL")
-	return err
+	return patiently(ctx, func() error {
+		_, err := db.ExecContext(ctx, "PRAGMA journal_mode = WAL")
+		return err
+	})
+}
+
+// patiently tries again while another process has the file locked: to switch to WAL,
+// SQLite does not wait by itself.
+func patiently(ctx context.Context, try func() error) error {
+	for {
+		err := try()
+		if !isSQLite(err, sqlite3.ErrBusy, sqlite3.ErrLocked) {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return errors.Join(ctx.Err(), err)
+		case <-time.After(5 * time.Millisecond):
+		}
+	}
+}
+
+func isSQLite(err error, codes ...sqlite3.ErrNo) bool {
+	var failure sqlite3.Error
+	return errors.As(err, &failure) && slices.Contains(codes, failure.Code)
 }
 
 func foreign(err error) error {
-	if strings.Contains(err.Error(), "not a database") {
+	if isSQLite(err, sqlite3.ErrNotADB) {
 		return fmt.Errorf("%w: it is not a SQLite file; give another path", ErrNotRefusals)
 	}
 	return err
@@ -122,8 +146,12 @@ func (q *Query) ofAttempts(t *text, at place) {
 	t.any("grp = ?", q.Groups)
 	t.any("command GLOB ?", globs(q.Actions))
 	t.any("instr(persons, char(10) || ? || char(10))", q.Persons)
-	for _, word := range wordsOf(q.Text) {
-		t.any("instr(words, char(10) || ? || char(10))", []string{word})
+	for _, word := range soughtIn(q.Text) {
+		if word.begins {
+			t.any("instr(words, char(10) || ?)", []string{word.text})
+		} else {
+			t.any("instr(words, char(10) || ? || char(10))", []string{word.text})
+		}
 	}
 	if q.CommandID != "" {
 		t.add(" AND command_id = ?", q.CommandID)

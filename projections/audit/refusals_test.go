@@ -3,6 +3,7 @@ package audit_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"path/filepath"
 	"sync"
@@ -117,4 +118,27 @@ func TestLongAttempts(t *testing.T) {
 	require.NoError(t, err)
 	require.Len(t, page.Entries, 1)
 	require.Nil(t, page.Entries[0].Data)
+}
+
+// Processes that make the file at the same moment wait for one another, also where SQLite
+// would not: when it is switched to WAL.
+func TestManyMakeTheRefusalsFile(t *testing.T) {
+	for range 20 {
+		path := filepath.Join(t.TempDir(), "refusals.db")
+		const processes = 6
+		var all sync.WaitGroup
+		failures := make([]error, processes)
+		for i := range processes {
+			r := audit.NewRefusals(path, "log", audit.RefusalOptions{Keep: processes})
+			tries(r, fmt.Sprint(i), "{}")
+			all.Go(func() {
+				failures[i] = errors.Join(r.Flush(context.WithoutCancel(t.Context())), r.Close())
+			})
+		}
+		all.Wait()
+		require.NoError(t, errors.Join(failures...))
+		r := audit.NewRefusals(path, "log", audit.RefusalOptions{Keep: processes})
+		require.EqualValues(t, processes, counts(t, r).Kept)
+		require.NoError(t, r.Close())
+	}
 }

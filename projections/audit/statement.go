@@ -4,9 +4,11 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"time"
+	"unicode"
 )
 
 // few is up to how many events are looked through or sorted without a thought: some
@@ -47,14 +49,13 @@ func (q *Query) compile(ctx context.Context, tx *sql.Tx) (*search, error) {
 		kind   termKind
 		values []string
 	}{{actorTerm, q.Actors}, {personTerm, q.Persons}, {groupTerm, q.Groups}, {actionTerm, actions}}
-	for _, word := range wordsOf(q.Text) {
-		lists = append(lists, struct {
-			kind   termKind
-			values []string
-		}{wordTerm, []string{word}})
-	}
 	for _, list := range lists {
 		if err := s.require(ctx, tx, list.kind, list.values); err != nil {
+			return nil, err
+		}
+	}
+	for _, word := range soughtIn(q.Text) {
+		if err := s.say(ctx, tx, word); err != nil {
 			return nil, err
 		}
 	}
@@ -88,6 +89,33 @@ func (s *search) require(ctx context.Context, tx *sql.Tx, kind termKind, values 
 	s.nothing = s.nothing || len(terms) == 0
 	s.all = append(s.all, terms)
 	return nil
+}
+
+// say requires a word, or one of those that begin as it does.
+func (s *search) say(ctx context.Context, tx *sql.Tx, word sought) error {
+	if !word.begins {
+		return s.require(ctx, tx, wordTerm, []string{word.text})
+	}
+	from := wordTerm.term(word.text)
+	rows, err := tx.QueryContext(ctx, "SELECT id, n FROM audit_terms WHERE text >= ? AND text < ? LIMIT ?", from, from+string(unicode.MaxRune), MaxValues+1)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	var terms []term
+	for rows.Next() {
+		var t term
+		if err := rows.Scan(&t.id, &t.n); err != nil {
+			return err
+		}
+		terms = append(terms, t)
+	}
+	if len(terms) > MaxValues {
+		return fmt.Errorf("%w: more than %d words begin with %q: give more of the word", ErrQuery, MaxValues, word.text)
+	}
+	s.nothing = s.nothing || len(terms) == 0
+	s.all = append(s.all, terms)
+	return rows.Err()
 }
 
 func found(terms []term) int {

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 	"unicode"
+	"unicode/utf8"
 
 	"github.com/grouplog/grouplog/domain"
 )
@@ -64,30 +65,65 @@ func given(text *string) []string {
 func wordsOf(texts ...string) []string {
 	var words []string
 	for _, text := range texts {
-		var run strings.Builder
-		end := func() {
-			if run.Len() > 0 && !slices.Contains(words, run.String()) {
-				words = append(words, run.String())
-			}
-			run.Reset()
-		}
-		for _, r := range text {
-			switch {
-			case r < unicode.MaxASCII && unicode.IsLetter(r) || r >= '0' && r <= '9':
-				run.WriteRune(unicode.ToLower(r))
-			case r < unicode.MaxASCII:
-				end()
-			case unicode.In(r, unicode.Han, unicode.Hiragana, unicode.Katakana, unicode.Thai, unicode.Lao, unicode.Khmer, unicode.Myanmar):
-				end()
-				run.WriteRune(r)
-				end()
-			case unicode.In(r, unicode.L, unicode.N, unicode.M):
-				run.WriteRune(unicode.ToLower(r))
-			default:
-				end()
+		for _, word := range runsOf(text) {
+			if !slices.Contains(words, word) {
+				words = append(words, word)
 			}
 		}
-		end()
 	}
 	return words
+}
+
+// runsOf are the words of a text, in their order.
+func runsOf(text string) []string {
+	var words []string
+	var run strings.Builder
+	end := func() {
+		if run.Len() > 0 {
+			words = append(words, run.String())
+		}
+		run.Reset()
+	}
+	for _, r := range text {
+		switch {
+		case r < unicode.MaxASCII && unicode.IsLetter(r) || r >= '0' && r <= '9':
+			run.WriteRune(unicode.ToLower(r))
+		case r < unicode.MaxASCII:
+			end()
+		case unicode.In(r, unicode.Han, unicode.Hiragana, unicode.Katakana, unicode.Thai, unicode.Lao, unicode.Khmer, unicode.Myanmar):
+			end()
+			run.WriteRune(r)
+			end()
+		case unicode.In(r, unicode.L, unicode.N, unicode.M):
+			run.WriteRune(unicode.ToLower(r))
+		default:
+			end()
+		}
+	}
+	end()
+	return words
+}
+
+// sought is a word that a query looks for, or how words begin.
+type sought struct {
+	text   string
+	begins bool
+}
+
+// soughtIn are the words of a query's text, each once: of those that a * follows, the
+// beginning is meant.
+func soughtIn(text string) []sought {
+	var all []sought
+	for part := range strings.SplitAfterSeq(text, "*") {
+		words := runsOf(part)
+		begun, starred := strings.CutSuffix(part, "*")
+		last, _ := utf8.DecodeLastRuneInString(begun)
+		starred = starred && begun != "" && len(runsOf(string(last))) > 0
+		for i, word := range words {
+			if s := (sought{word, starred && i == len(words)-1}); !slices.Contains(all, s) {
+				all = append(all, s)
+			}
+		}
+	}
+	return all
 }

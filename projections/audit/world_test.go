@@ -185,9 +185,12 @@ func wants(q *audit.Query, e *audit.Entry) bool {
 	any := func(values []string, holds func(string) bool) bool {
 		return len(values) == 0 || slices.ContainsFunc(values, holds)
 	}
-	for _, word := range audit.WordsOf(q.Text) {
-		if !slices.Contains(words(e), word) {
-			return false
+	for word := range strings.FieldsFuncSeq(q.Text, func(r rune) bool { return r == ',' || r == ' ' }) {
+		begun, begins := strings.CutSuffix(strings.ToLower(word), "*")
+		for _, part := range audit.WordsOf(begun) {
+			if !slices.ContainsFunc(words(e), func(has string) bool { return has == part || begins && strings.HasPrefix(has, part) }) {
+				return false
+			}
 		}
 	}
 	return in(q.Actors, e.As) && in(q.Groups, e.GroupID) &&
@@ -276,7 +279,9 @@ func (w *world) drawQuery(t *rapid.T) audit.Query {
 func (w *world) drawText(t *rapid.T) string {
 	said := []string{"nothing-like-it"}
 	for i := range w.entries {
-		said = append(said, words(&w.entries[i])...)
+		for _, word := range words(&w.entries[i]) {
+			said = append(said, word, string([]rune(word)[:1])+"*")
+		}
 	}
 	return strings.ToUpper(strings.Join(rapid.SliceOfN(rapid.SampledFrom(said), 1, 2).Draw(t, "words"), ", "))
 }

@@ -14,17 +14,33 @@ const selectEverIn = `SELECT g.id FROM (
 		SELECT gid FROM members WHERE uid = +?1 UNION SELECT gid FROM former WHERE uid = +?1
 	) m CROSS JOIN groups g ON g.gid = m.gid WHERE g.created_position <= ?2 ORDER BY m.gid`
 
+// Those, and the groups to which there was ever an application about them.
+const selectEverNear = `SELECT g.id FROM (
+		SELECT gid FROM members WHERE uid = +?1 UNION SELECT gid FROM former WHERE uid = +?1
+		UNION SELECT gid FROM applications WHERE candidate = +?1
+	) m CROSS JOIN groups g ON g.gid = m.gid WHERE g.created_position <= ?2 ORDER BY m.gid`
+
 // EverIn lists the IDs of the groups that the user is or ever was in, live or not, as far
 // as they began at or before a position, in the order in which they did. An ID that was
 // used again is listed once. It costs a step down an index for each group.
 func (q *Queries) EverIn(ctx context.Context, userID string, until eventstore.Position) ([]string, error) {
+	return q.ever(ctx, selectEverIn, userID, until)
+}
+
+// EverNear is EverIn with the groups to which there was ever an application about the
+// user, whatever became of it.
+func (q *Queries) EverNear(ctx context.Context, userID string, until eventstore.Position) ([]string, error) {
+	return q.ever(ctx, selectEverNear, userID, until)
+}
+
+func (q *Queries) ever(ctx context.Context, query, userID string, until eventstore.Position) ([]string, error) {
 	var ids []string
 	err := q.views.Read(ctx, func(tx *sql.Tx) error {
 		uid, err := userKey(ctx, tx, userID)
 		if uid == 0 {
 			return err
 		}
-		rows, err := tx.QueryContext(ctx, selectEverIn, uid, int64(min(until, 1<<62)))
+		rows, err := tx.QueryContext(ctx, query, uid, int64(min(until, 1<<62)))
 		seen := map[string]bool{}
 		return scanAll(rows, err, func(rows *sql.Rows) error {
 			var id string
@@ -37,7 +53,7 @@ func (q *Queries) EverIn(ctx context.Context, userID string, until eventstore.Po
 		})
 	})
 	if err != nil {
-		return nil, fmt.Errorf("groups that %q was ever in: %w", userID, err)
+		return nil, fmt.Errorf("groups that %q ever had to do with: %w", userID, err)
 	}
 	return ids, nil
 }

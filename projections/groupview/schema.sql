@@ -104,6 +104,8 @@ CREATE TABLE applications (
 CREATE INDEX applications_open ON applications (gid, position, ord) WHERE state = 0;
 CREATE INDEX applications_closed ON applications (gid, position, ord) WHERE state > 0;
 CREATE INDEX applications_candidate ON applications (gid, candidate) WHERE state = 0;
+-- All of whoever would become a member, open or not: where they ever applied.
+CREATE INDEX applications_ever ON applications (candidate, gid);
 CREATE INDEX applications_from ON applications (gid, from_uid) WHERE state = 0;
 
 -- How many open applications have an ord in [bucket << 6*level, (bucket+1) << 6*level).

@@ -103,15 +103,17 @@ func DiffGroup(ctx context.Context, from, to *Past, groupID string) ([]Change, e
 	d := diff{groupID: groupID}
 	d.group(before, after)
 	d.members(before, after)
-	d.applications(before, after)
+	d.applications(before.everyApplication(), after.everyApplication())
 	return d.changes, nil
 }
 
 // DiffUser is what has changed for a user from one moment to another: which groups they
-// joined and left, and what they were there, group by group in the order in which the
-// groups began. A user whom no event names has no changes.
+// joined and left, what they were there, and which applications about them were made and
+// what has become of those, group by group in the order in which the groups began. A user
+// whom no event names has no changes. It costs the events of every group that the user was
+// ever in or applied to.
 func DiffUser(ctx context.Context, from, to *Past, userID string) ([]Change, error) {
-	ids, err := to.Rows.EverIn(ctx, userID, max(from.bound.position, to.bound.position))
+	ids, err := to.Rows.EverNear(ctx, userID, max(from.bound.position, to.bound.position))
 	if err != nil {
 		return nil, err
 	}
@@ -127,6 +129,7 @@ func DiffUser(ctx context.Context, from, to *Past, userID string) ([]Change, err
 		}
 		d.groupID = id
 		d.member(userID, before, after)
+		d.applications(before.applicationsOf(userID), after.applicationsOf(userID))
 	}
 	return d.changes, nil
 }
@@ -241,12 +244,12 @@ func memberFields(m *domain.Membership) map[string]string {
 	return all
 }
 
-func (d *diff) applications(before, after *history) {
+func (d *diff) applications(before, after []groupview.Application) {
 	known := map[string]groupview.ApplicationState{}
-	for _, a := range before.everyApplication() {
+	for _, a := range before {
 		known[a.ApplicationID] = a.State
 	}
-	for _, a := range after.everyApplication() {
+	for _, a := range after {
 		state, was := known[a.ApplicationID]
 		if !was {
 			d.add(Change{Kind: Opened, UserID: a.UserID, Field: a.ApplicationID, To: a.Message})
@@ -264,4 +267,9 @@ func (h *history) everyApplication() []groupview.Application {
 		all = append(all, *a)
 	}
 	return all
+}
+
+// applicationsOf are those by which a user would have become a member.
+func (h *history) applicationsOf(userID string) []groupview.Application {
+	return slices.DeleteFunc(h.everyApplication(), func(a groupview.Application) bool { return a.UserID != userID })
 }

@@ -68,7 +68,7 @@ func TestDiffLeadsFromOneToTheOther(t *testing.T) {
 					require.Contains(t, pending, c.Field)
 					pending = slices.DeleteFunc(pending, func(id string) bool { return id == c.Field })
 				}
-				if slices.Contains([]string{past.Left, past.Joined, past.Ranked, past.Informs}, c.Kind) {
+				if slices.Contains([]string{past.Left, past.Joined, past.Ranked, past.Informs, past.Opened, past.Decided}, c.Kind) {
 					byUser[c.UserID] = append(byUser[c.UserID], c)
 				}
 			}

@@ -69,8 +69,8 @@ func (p *Past) situation(ctx context.Context, as domain.Actor, cmd commands.Comm
 // have recorded, and which events made the answer so. See May.
 //
 // It costs more than May: some replays of the group's events, as many as there are events
-// about the users concerned; as many as there are members where it is refused because
-// the group is full.
+// about the users concerned; as many as the group has events where it is refused because
+// the group is full, for then every coming and going bears on the answer.
 func (p *Past) Explain(ctx context.Context, as domain.Actor, cmd commands.Command) (Explanation, error) {
 	s, cmd, err := p.situation(ctx, as, cmd)
 	if err != nil {

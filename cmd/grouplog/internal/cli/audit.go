@@ -78,7 +78,7 @@ func (f *auditFlags) addTo(a *app, c *cobra.Command) {
 	flags.Uint64Var(&f.to, "to", 0, "up to this `POSITION`")
 	flags.StringVar(&f.query.CommandID, "id", "", "what the command with this `ID` came to")
 	flags.StringVar(&f.outcome, "outcome", "", "only what was `done`, or only what was refused")
-	flags.StringVar(&f.query.Text, "text", "", "entries with these `WORDS` in a name, a message or a reason")
+	flags.StringVar(&f.query.Text, "text", "", "entries with these `WORDS` in a name, a message or a reason; chess* is how words begin")
 	flags.BoolVar(&f.newest, "newest", false, "newest first, which is the default")
 	flags.BoolVar(&f.query.Oldest, "oldest", false, "oldest first")
 	flags.IntVar(&f.query.Limit, "limit", audit.DefaultLimit, "at most `N` entries; 0 for all; with --facets, of each kind of value")

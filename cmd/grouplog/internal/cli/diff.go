@@ -24,7 +24,7 @@ func (a *app) diffCommand() *cobra.Command {
 			func(ctx context.Context, engine *grouplog.Engine, id string, from, to grouplog.Moment) ([]past.Change, error) {
 				return engine.DiffGroup(ctx, id, from, to)
 			}),
-		a.diffOf("user USER", "Which groups a user joined and left, and what they are there", a.completeUsers,
+		a.diffOf("user USER", "Which groups a user joined and left, what they are there, and where they applied", a.completeUsers,
 			func(ctx context.Context, engine *grouplog.Engine, id string, from, to grouplog.Moment) ([]past.Change, error) {
 				changes, err := engine.DiffUser(ctx, id, from, to)
 				if err == nil && len(changes) == 0 {

@@ -26,30 +26,45 @@ func (a *app) listenerCommand() *cobra.Command {
 		Long: `Durable listeners run in programs that embed the engine (Engine.Listen). These commands look
 at how far they are, and change it, whether they are running or not: one that is notices
 within a second.`})
-	c.AddCommand(a.listenerListCommand(), a.listenerParkedCommand(), a.listenerRetryCommand(), a.listenerDiscardCommand(), a.listenerResetCommand())
+	c.AddCommand(a.listenerListCommand(), a.listenerParkedCommand(), a.listenerRetryCommand(), a.listenerDiscardCommand(), a.listenerResetCommand(), a.listenerCopyCommand())
 	return c
 }
 
 // consumersPath is where the progress of listeners is, as the engine would choose.
-func (a *app) consumersPath() string {
-	return strings.TrimSuffix(a.db, filepath.Ext(a.db)) + ".consumers.db"
+func (a *app) consumersPath() string { return consumersBeside(a.db) }
+
+// consumersBeside is where the progress of the listeners of a log in a file is.
+func consumersBeside(path string) string {
+	return strings.TrimSuffix(path, filepath.Ext(path)) + ".consumers.db"
 }
 
 // withConsumers opens the listeners of the log, and closes them. Where nobody has ever
 // listened, there is no file, none is made, and the registry is nil.
 func (a *app) withConsumers(ctx context.Context, f func(eventstore.Store, *consumers.Registry) error) error {
 	return a.withLog(ctx, func(log eventstore.Store) (err error) {
-		path := a.consumersPath()
-		if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
-			return f(log, nil)
-		}
-		registry, err := consumers.Open(ctx, path, log)
+		registry, err := a.openConsumers(ctx, log)
 		if err != nil {
 			return err
+		}
+		if registry == nil {
+			return f(log, nil)
 		}
 		defer func() { err = errors.Join(err, registry.Close()) }()
 		return f(log, registry)
 	})
+}
+
+// openConsumers opens the progress of listeners where the engine keeps it: in the cells of
+// the log, or in a file beside it.
+func (a *app) openConsumers(ctx context.Context, log eventstore.Store) (*consumers.Registry, error) {
+	if cells, ok := log.(eventstore.Cells); ok {
+		return consumers.OpenCells(ctx, cells, log, nil)
+	}
+	path := a.consumersPath()
+	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	return consumers.Open(ctx, path, log)
 }
 
 // withConsumer is withConsumers for one listener, which there must be.
