@@ -195,7 +195,7 @@ var commandGuarantees = []guarantee{
 	{
 		"A handler whose log ends before what it held decides nothing any more.",
 		[]string{"commands.TestALogThatGoesBack", "grouplog.TestLogIsWrittenOverUnderTheEngine"},
-		[]mutant{quickly(one("a log that has gone back is gone on with", concludeFile, "			if result.First <= h.seen {", "			if result.First == 0 {", inCommands, "TestALogThatGoesBack"))},
+		[]mutant{quickly(one("a log that has gone back is gone on with", concludeFile, "		if result.First <= h.seen {", "		if result.First == 0 {", inCommands, "TestALogThatGoesBack"))},
 	},
 	{
 		"What could not be committed is forgotten, with everything that was decided on it.",

@@ -203,10 +203,10 @@ func (s *Store) findBucket(ctx context.Context) error {
 	defer cancel()
 	want := s.bucketConfig()
 	found, err := s.findStream(ctx, want.Name)
-	if errors.Is(err, jetstream.ErrStreamNotFound) {
+	for errors.Is(err, jetstream.ErrStreamNotFound) && ctx.Err() == nil {
 		_, err = retry(ctx, func(ctx context.Context) (jetstream.Stream, error) { return s.js.CreateStream(ctx, want) })
 		if err == nil || errors.Is(err, jetstream.ErrStreamNameAlreadyInUse) {
-			found, err = s.findStream(ctx, want.Name)
+			found, err = s.findStream(ctx, want.Name) // what another process is making may not be there yet
 		}
 	}
 	if err != nil {

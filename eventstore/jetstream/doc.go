@@ -30,6 +30,13 @@
 //     it continues its stream. The first that is not stops the log with an
 //     eventstore.ErrDamaged that says what to do. Nothing is skipped.
 //
+// # Cells
+//
+// What the processes must agree on beside the log, such as how far durable listeners have
+// come and where they are active, is in the bucket GROUPLOG-NAME of the cluster, which is
+// made when it is needed first (eventstore.Cells). It is replicated as the log is. It is
+// not in the replica, and nothing brings it back: without it, listeners begin anew.
+//
 // # What it costs
 //
 // An append costs a round trip to the leader of its shard, and what the disks of two

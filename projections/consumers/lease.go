@@ -31,12 +31,13 @@ func (b *cellBook) take(ctx context.Context, name string) (tenure, Progress, err
 	if err := t.begin(ctx); err != nil {
 		return nil, Progress{}, errors.Join(err, unlock())
 	}
+	progress := t.page.Progress.clone() // before somebody else uses it
 	ctx, t.stop = context.WithCancel(b.life)
 	b.renewals.Go(func() {
 		defer close(t.renewed)
 		t.renew(ctx)
 	})
-	return t, t.page.Progress.clone(), nil
+	return t, progress, nil
 }
 
 // cellTenure is a lease that is renewed until it ends or is lost.
