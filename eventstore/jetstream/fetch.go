@@ -151,7 +151,7 @@ func (s *Store) damaged(sequence uint64, err error) error {
 // checkState refuses a stream whose leader says that messages are missing.
 func (s *Store) checkState(info *jetstream.StreamInfo) error {
 	state := &info.State
-	reason := ""
+	var reason string
 	switch {
 	case state.FirstSeq > 1:
 		reason = fmt.Sprintf("the stream %s begins with message %d", info.Config.Name, state.FirstSeq)
