@@ -4,8 +4,10 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"sync"
 	"testing"
 	"time"
@@ -14,31 +16,30 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/grouplog/grouplog/eventstore"
-	"github.com/grouplog/grouplog/eventstore/jetstream"
 	"github.com/grouplog/grouplog/eventstore/jetstream/jetstreamtest"
+	"github.com/grouplog/grouplog/eventstore/sqlite"
 )
 
-// round lets callers append for a while, each to streams of its own, and returns how many
-// appends a second they made, and how long one took, in the middle.
-func round(callers int, d time.Duration, appendOnce func(caller, n int) error) (rate float64, median time.Duration, err error) {
+// round lets callers append for a second, each to a stream of its own, and returns how
+// many appends a second they made, and how many milliseconds one took, in the middle.
+func round(b *testing.B, callers int, appendOnce func(caller, n int) error) (rate, median float64) {
+	b.Helper()
 	var (
 		mu    sync.Mutex
-		took  []time.Duration
+		took  []float64
 		all   sync.WaitGroup
 		start = time.Now()
 	)
 	for caller := range callers {
 		all.Go(func() {
-			var mine []time.Duration
-			for n := 0; time.Since(start) < d; n++ {
+			var mine []float64
+			for n := 0; time.Since(start) < time.Second; n++ {
 				before := time.Now()
-				if failed := appendOnce(caller, n); failed != nil {
-					mu.Lock()
-					err = failed
-					mu.Unlock()
+				if err := appendOnce(caller, n); err != nil {
+					b.Error(err)
 					return
 				}
-				mine = append(mine, time.Since(before))
+				mine = append(mine, float64(time.Since(before).Microseconds())/1000)
 			}
 			mu.Lock()
 			defer mu.Unlock()
@@ -46,46 +47,91 @@ func round(callers int, d time.Duration, appendOnce func(caller, n int) error) (
 		})
 	}
 	all.Wait()
+	require.NotEmpty(b, took)
 	slices.Sort(took)
-	return float64(len(took)) / time.Since(start).Seconds(), took[len(took)/2], err
+	return float64(len(took)) / time.Since(start).Seconds(), took[len(took)/2]
 }
 
+// BenchmarkAppend compares appends to a log in a cluster with bare publishing, checked in
+// the same way, and with a SQLite log on the same disk: three sides in turn, a second each.
+// The figures are medians of the rounds (-benchtime 5x).
 func BenchmarkAppend(b *testing.B) {
-	for _, lazy := range []bool{false, true} {
-		cluster := jetstreamtest.Start(b, &jetstreamtest.Options{Lazy: lazy})
-		name, sync := "always", "always"
-		if lazy {
-			name, sync = "lazy", "lazy"
-		}
-		store, err := jetstream.Open(b.Context(), cluster.URL()+"/bench?sync="+sync, filepath.Join(b.TempDir(), "r.db"), nil)
-		require.NoError(b, err)
-		defer store.Close()
+	for _, sync := range []string{"always", "lazy"} {
+		cluster := jetstreamtest.Start(b, &jetstreamtest.Options{Lazy: sync == "lazy", Direct: true})
+		store := node(b, cluster.URL()+"/bench?sync="+sync)
 		bare := newBare(b, cluster.Connect(b))
+		file, err := sqlite.Open(b.Context(), filepath.Join(b.TempDir(), "groups.db"), nil)
+		require.NoError(b, err)
+		b.Cleanup(func() { require.NoError(b, file.Close()) })
 		for _, callers := range []int{1, 8, 64} {
-			b.Run(fmt.Sprintf("%s/%d", name, callers), func(b *testing.B) {
-				var ratios []float64
-				var mine, floor time.Duration
-				var rate float64
+			b.Run(fmt.Sprintf("%s/%d", sync, callers), func(b *testing.B) {
+				var x, xFile, rates, medians, floors []float64
 				for i := 0; b.Loop(); i++ {
-					ours, mineNow, err := round(callers, time.Second, func(caller, n int) error {
-						_, err := store.Append(context.Background(), eventstore.Commit{
-							Stream: fmt.Sprintf("group:%d-%d-%d", callers, i, caller), Expect: eventstore.Exactly(eventstore.Version(n)),
-							Events: []eventstore.Event{{Type: "member.joined", Schema: 1, Data: payload, Actor: "alice", Time: time.Unix(1, 0)}},
-						})
-						return err
-					})
-					require.NoError(b, err)
-					theirs, floorNow, err := round(callers, time.Second, bare.append(fmt.Sprintf("%d-%d", callers, i), callers))
-					require.NoError(b, err)
-					ratios, mine, floor, rate = append(ratios, ours/theirs), mineNow, floorNow, ours
+					name := fmt.Sprintf("%d-%d", callers, i)
+					ours, median := round(b, callers, appendTo(store, name))
+					theirs, floor := round(b, callers, bare.append(name, callers))
+					alone, _ := round(b, callers, appendTo(file, name))
+					x, xFile = append(x, ours/theirs), append(xFile, ours/alone)
+					rates, medians, floors = append(rates, ours), append(medians, median), append(floors, floor)
 				}
-				slices.Sort(ratios)
-				b.ReportMetric(ratios[len(ratios)/2], "x-bare")
-				b.ReportMetric(rate, "appends/s")
-				b.ReportMetric(float64(mine.Microseconds()), "p50-µs")
-				b.ReportMetric(float64(floor.Microseconds()), "bare-p50-µs")
+				for unit, values := range map[string][]float64{
+					"x-bare": x, "x-sqlite": xFile, "appends/s": rates, "p50-ms": medians, "bare-p50-ms": floors,
+				} {
+					slices.Sort(values)
+					b.ReportMetric(values[len(values)/2], unit)
+				}
+				b.ReportMetric(0, "ns/op")
 			})
 		}
+	}
+}
+
+// BenchmarkFill fills an empty replica from a log of so many messages (GROUPLOG_BENCH_EVENTS,
+// 50 000 unless said), as a node does that opens it for the first time.
+func BenchmarkFill(b *testing.B) {
+	n := 50_000
+	if text := os.Getenv("GROUPLOG_BENCH_EVENTS"); text != "" {
+		var err error
+		n, err = strconv.Atoi(text)
+		require.NoError(b, err)
+	}
+	cluster := jetstreamtest.Start(b, &jetstreamtest.Options{Lazy: true, Direct: true})
+	address := cluster.URL() + "/bench?sync=lazy"
+	store := node(b, address)
+	for from := 0; from < n; from += 500 {
+		var commits []eventstore.Commit
+		for i := from; i < min(from+500, n); i++ {
+			commits = append(commits, commitTo(fmt.Sprint("group:", i), 0))
+		}
+		_, err := store.Append(b.Context(), commits...)
+		require.NoError(b, err)
+	}
+	var rates []float64
+	for b.Loop() {
+		begun := time.Now()
+		node(b, address)
+		rates = append(rates, float64(n)/time.Since(begun).Seconds())
+	}
+	slices.Sort(rates)
+	b.ReportMetric(rates[len(rates)/2], "records/s")
+	b.ReportMetric(0, "ns/op")
+}
+
+func commitTo(stream string, after int) eventstore.Commit {
+	return eventstore.Commit{
+		Stream: stream, Expect: eventstore.Exactly(eventstore.Version(after)),
+		Events: []eventstore.Event{{Type: "member.joined", Schema: 1, Data: payload, Actor: "alice", Time: time.Unix(1, 0)}},
+	}
+}
+
+// appendTo appends to a stream for each caller.
+func appendTo(store eventstore.Store, name string) func(caller, n int) error {
+	return func(caller, n int) error {
+		results, err := store.Append(context.Background(), commitTo(fmt.Sprintf("group:%s-%d", name, caller), n))
+		if err != nil {
+			return err
+		}
+		return results[0].Err
 	}
 }
 
@@ -93,7 +139,6 @@ var payload = []byte(`{"userID":"u-0123456789","by":"alice","via":"join","at":"2
 
 type bare struct {
 	conn *nats.Conn
-	mu   sync.Mutex
 }
 
 func newBare(b *testing.B, conn *nats.Conn) *bare {

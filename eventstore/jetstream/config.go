@@ -142,7 +142,14 @@ func (s *Store) createStreams(ctx context.Context) (*jetstream.StreamInfo, error
 			return nil, err
 		}
 	}
-	return s.findStream(ctx, s.address.stream())
+	// Where another process makes it, it is not to be found at once.
+	for {
+		log, err := s.findStream(ctx, s.address.stream())
+		if !errors.Is(err, jetstream.ErrStreamNotFound) || ctx.Err() != nil {
+			return log, err
+		}
+		time.Sleep(firstPause)
+	}
 }
 
 // retry repeats what fails because the cluster is not ready, until the context ends.

@@ -1,10 +1,13 @@
 package jetstream_test
 
 import (
+	"flag"
 	"testing"
 
 	"github.com/grouplog/grouplog/eventstore/jetstream/jetstreamtest"
 )
+
+var allFaults = flag.Bool("faults", false, "every fault and damage, instead of a few")
 
 // TestFaults lets servers fail while many append through three nodes. Nothing that was
 // acknowledged is lost, nothing is stored twice, and the order of every stream holds.
@@ -12,40 +15,44 @@ func TestFaults(t *testing.T) {
 	const stream = "GROUPLOG-faults"
 	follower := func(c *jetstreamtest.Cluster) int { return (c.Leader(t, stream) + 1) % c.N() }
 	for _, fault := range []struct {
-		name string
-		do   func(t *testing.T, c *jetstreamtest.Cluster) (repair func())
+		name   string
+		always bool
+		do     func(t *testing.T, c *jetstreamtest.Cluster) (repair func())
 	}{
-		{"the leader is killed", func(t *testing.T, c *jetstreamtest.Cluster) func() {
+		{"the leader is killed", true, func(t *testing.T, c *jetstreamtest.Cluster) func() {
 			leader := c.Leader(t, stream)
 			c.Kill(t, leader)
 			return func() { c.Start(t, leader) }
 		}},
-		{"a follower is killed", func(t *testing.T, c *jetstreamtest.Cluster) func() {
+		{"a follower is killed", false, func(t *testing.T, c *jetstreamtest.Cluster) func() {
 			server := follower(c)
 			c.Kill(t, server)
 			return func() { c.Start(t, server) }
 		}},
-		{"all are killed", func(t *testing.T, c *jetstreamtest.Cluster) func() {
+		{"all are killed", true, func(t *testing.T, c *jetstreamtest.Cluster) func() {
 			c.KillAll(t)
 			c.Start(t, 0, 1, 2)
 			return func() {}
 		}},
-		{"the leader is cut off", func(t *testing.T, c *jetstreamtest.Cluster) func() {
+		{"the leader is cut off", true, func(t *testing.T, c *jetstreamtest.Cluster) func() {
 			c.Partition(t, c.Leader(t, stream))
 			return func() { c.Heal(t) }
 		}},
-		{"the leader is paused", func(t *testing.T, c *jetstreamtest.Cluster) func() {
+		{"the leader is paused", false, func(t *testing.T, c *jetstreamtest.Cluster) func() {
 			leader := c.Leader(t, stream)
 			c.Pause(t, leader)
 			return func() { c.Resume(t, leader) }
 		}},
-		{"the leader is stopped", func(t *testing.T, c *jetstreamtest.Cluster) func() {
+		{"the leader is stopped", false, func(t *testing.T, c *jetstreamtest.Cluster) func() {
 			leader := c.Leader(t, stream)
 			c.Stop(t, leader)
 			return func() { c.Start(t, leader) }
 		}},
 	} {
 		t.Run(fault.name, func(t *testing.T) {
+			if !fault.always && !*allFaults {
+				t.Skip("with -faults only")
+			}
 			t.Parallel()
 			c := jetstreamtest.StartProcesses(t, nil)
 			address := c.URL() + "/faults?sync=always"

@@ -17,12 +17,8 @@ import (
 // A page is what is read at once.
 const (
 	pageSize  = 1000
-	pageBytes = 8 << 20
+	pageBytes = 2 << 20
 )
-
-// silence is how long a replica may say nothing before it is given up: a server that is
-// cut off is still asked by the others, for some minutes, and never answers.
-const silence = 300 * time.Millisecond
 
 // fetch reads the messages from one on, at least that one. Any replica may answer. One
 // that does not have the message, although it is stored, is behind, or damaged, and one
@@ -49,6 +45,7 @@ func (s *Store) fetch(ctx context.Context, next uint64) ([]*entry, error) {
 func (s *Store) fetchPage(ctx context.Context, next uint64) (entries []*entry, err error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
+	begun, silence := time.Now(), s.route.silence()
 	patience := time.AfterFunc(silence, func() {
 		s.route.silent()
 		cancel()
@@ -67,6 +64,9 @@ func (s *Store) fetchPage(ctx context.Context, next uint64) (entries []*entry, e
 			return entries, nil
 		}
 		patience.Reset(silence)
+		if len(entries) == 0 {
+			s.route.answered(time.Since(begun))
+		}
 		entries = append(entries, &entry{sequence: m.Sequence, subject: m.Subject, header: m.Header, data: m.Data})
 	}
 	return entries, nil
@@ -151,7 +151,7 @@ func (s *Store) damaged(sequence uint64, err error) error {
 // checkState refuses a stream whose leader says that messages are missing.
 func (s *Store) checkState(info *jetstream.StreamInfo) error {
 	state := &info.State
-	reason := ""
+	var reason string
 	switch {
 	case state.FirstSeq > 1:
 		reason = fmt.Sprintf("the stream %s begins with message %d", info.Config.Name, state.FirstSeq)

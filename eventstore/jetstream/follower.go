@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -33,9 +34,10 @@ type entry struct {
 // follower writes the stream's messages into the replica, each once, in order. It stops
 // at the first that is damaged or missing, and everybody is told why.
 type follower struct {
-	store  *Store
-	places places
-	wake   chan struct{}
+	store   *Store
+	places  places
+	wake    chan struct{}
+	looking atomic.Bool
 
 	mu        sync.Mutex
 	reached   frontier            // the replica goes so far
@@ -226,7 +228,11 @@ const bellWait = 5 * time.Millisecond
 
 // lookAround asks how far the stream goes, beside the follower.
 func (f *follower) lookAround() {
+	if !f.looking.CompareAndSwap(false, true) {
+		return
+	}
 	go func() {
+		defer f.looking.Store(false)
 		if last, err := f.store.askLast(f.store.address.stream()); err == nil {
 			f.hear(last)
 		}

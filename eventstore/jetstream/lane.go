@@ -29,19 +29,22 @@ func (s *Store) serve(stream string, items []*item) (again []*item) {
 		if err != nil {
 			return fail(items, err)
 		}
-		bundle, rest, err := s.judge(stream, items, &at, deadline)
+		var bundle, rest []*item
+		bundle, rest, err = s.judge(stream, items, &at, deadline)
 		if err != nil {
 			return fail(rest, err)
 		}
 		if len(bundle) == 0 {
 			return rest
 		}
-		m, n, err := s.message(stream, bundle, at)
-		if err != nil {
+		var m *nats.Msg
+		var n int
+		if m, n, err = s.message(stream, bundle, at); err != nil {
 			return append(fail(bundle[:n], err), append(bundle[n:], rest...)...)
 		}
 		bundle, rest = bundle[:n], append(bundle[n:len(bundle):len(bundle)], rest...)
-		results, err := s.publish(stream, m, at.token, deadline)
+		var results []eventstore.Result
+		results, err = s.publish(stream, m, at.token, deadline)
 		switch {
 		case err == nil:
 			return append(conclude(bundle, results), rest...)

@@ -140,7 +140,7 @@ func (s *Store) askLeader(stream string, which map[string]any, deadline time.Tim
 func (s *Store) ask(subject string, request []byte, answer any, deadline time.Time) error {
 	begun := time.Now()
 	for attempt := 0; ; attempt++ {
-		ctx, cancel := context.WithTimeout(s.life, firstWait)
+		ctx, cancel := context.WithTimeout(s.life, firstWait<<min(attempt, 3))
 		reply, err := s.conn.RequestWithContext(ctx, subject, request)
 		cancel()
 		var failed struct {

@@ -17,7 +17,7 @@ import (
 const (
 	firstPause   = 10 * time.Millisecond
 	longestPause = 250 * time.Millisecond
-	firstWait    = time.Second // for an acknowledgement; then twice that
+	firstWait    = time.Second // for an acknowledgement, or an answer; then longer
 )
 
 // publish sends a message, the same one again and again, until it is known what became
@@ -32,7 +32,7 @@ func (s *Store) publish(stream string, m *nats.Msg, follows uint64, deadline tim
 	defer s.follower.forget(p)
 	begun, maybe := time.Now(), false // a copy may be on its way, or stored
 	for attempt := 0; ; attempt++ {
-		sequence, err := s.send(m, firstWait<<min(attempt, 1))
+		sequence, err := s.send(m, firstWait<<min(attempt, 2))
 		switch {
 		case err == nil:
 			if s.shards.n == 1 { // the acknowledgement's number is that in the log

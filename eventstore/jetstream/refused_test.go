@@ -72,7 +72,7 @@ func TestRefused(t *testing.T) {
 	address := name()
 	store := node(t, address+"?sync=always")
 	requireRefused(t, address+"?sync=always", &jetstream.Options{Shards: 2}, jetstream.ErrSettings, "shards")
-	requireRefused(t, address+"?sync=always", &jetstream.Options{ID: "another"}, jetstream.ErrSettings, "another")
+	requireRefused(t, address+"?sync=always", &jetstream.Options{ID: "another"}, eventstore.ErrOtherLog, "another")
 	_, err = jetstream.Open(t.Context(), address+"?sync=always", store.Path(), impatient())
 	require.ErrorIs(t, err, eventstore.ErrBusy)
 	_, err = jetstream.Open(t.Context(), name()+"?sync=always", filepath.Join(t.TempDir(), "no", "such", "directory"), impatient())
@@ -95,6 +95,25 @@ func TestMonitors(t *testing.T) {
 			require.NoError(t, store.Close())
 		}
 	}
+}
+
+// With the configuration that is there to be copied, the servers say so through the
+// connection, and nothing else has to be said.
+func TestConfigs(t *testing.T) {
+	files, err := filepath.Glob("../../docs/cluster/n*.conf")
+	require.NoError(t, err)
+	c := jetstreamtest.Start(t, &jetstreamtest.Options{
+		Files: files, App: url.UserPassword("grouplog", "change-me"), System: url.UserPassword("sys", "change-me-as-well"),
+	})
+	store := node(t, c.URL())
+	appendAll(t, store, 0, 3, 100)
+	status, err := store.Status(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, map[string]bool{"n1": true, "n2": true, "n3": true}, status.Syncing)
+	require.Len(t, status.Streams, 1)
+	require.Len(t, status.Streams[0].Replicas, 2)
+	require.EqualValues(t, 3, status.Streams[0].Messages)
+	require.Zero(t, status.Behind)
 }
 
 func TestCredentials(t *testing.T) {
@@ -147,7 +166,7 @@ func TestNoQuorum(t *testing.T) {
 	c := jetstreamtest.Start(t, nil)
 	address := c.URL() + "/quorum?sync=always"
 	store := node(t, address, func(o *jetstream.Options) { o.AppendTimeout, o.ReadTimeout = 3*time.Second, time.Second })
-	appendAll(t, store, 0, 3)
+	appendAll(t, store, 0, 3, 100)
 	c.Stop(t, 0, 1)
 	_, err := store.Append(t.Context(), eventstore.Commit{Stream: "s", Outcome: &eventstore.Outcome{CommandID: "c"}})
 	require.True(t, errors.Is(err, jetstream.ErrUnavailable) || errors.Is(err, eventstore.ErrUnknown), "%v", err)
@@ -162,7 +181,7 @@ func TestNoQuorum(t *testing.T) {
 	}, time.Minute, 10*time.Millisecond)
 	c.Start(t, 0, 1)
 	require.Eventually(t, func() bool { head, err := store.Head(t.Context()); return err == nil && head == 3 }, time.Minute, 10*time.Millisecond)
-	appendAll(t, store, 3, 6)
+	appendAll(t, store, 3, 6, 100)
 }
 
 // Where there is no room, appends are refused, and everything that was acknowledged stays.

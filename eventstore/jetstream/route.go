@@ -17,13 +17,36 @@ type route struct {
 	mu      sync.Mutex
 	changed time.Time // when another server was tried last
 	noReply time.Time // when a replica said nothing
+	wait    time.Duration
 }
 
-// silent notes that a replica said nothing.
+// How long a replica may say nothing before it is given up: a server that is cut off is
+// still asked by the others, for some minutes, and never answers. One that has much to
+// do takes longer.
+const (
+	leastSilence = 300 * time.Millisecond
+	mostSilence  = 5 * time.Second
+)
+
+func (r *route) silence() time.Duration {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return max(r.wait, leastSilence)
+}
+
+// silent notes that a replica said nothing for as long as it might.
 func (r *route) silent() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.noReply = time.Now()
+	r.wait = min(2*max(r.wait, leastSilence), mostSilence)
+}
+
+// answered notes how long a replica took to say something.
+func (r *route) answered(took time.Duration) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.wait = min(4*took, mostSilence)
 }
 
 // isSilent reports whether a replica has said nothing lately: another one might not either.

@@ -1,8 +1,13 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -20,6 +25,7 @@ type storeInfo struct {
 	File    string              `json:"file"` // the log, or its replica
 	Events  eventstore.Position `json:"events"`
 	Created *time.Time          `json:"created,omitempty"`
+	Cluster *jetstream.Status   `json:"cluster,omitempty"`
 }
 
 func (a *app) storeInfoCommand() *cobra.Command {
@@ -40,8 +46,12 @@ func (a *app) storeInfo(ctx context.Context, log eventstore.Store) error {
 		return err
 	}
 	info := storeInfo{OK: true, LogID: log.ID(), Kind: "sqlite", File: log.(interface{ Path() string }).Path(), Events: head}
-	if _, ok := log.(*jetstream.Store); ok {
-		info.Kind = "jetstream"
+	if store, ok := log.(*jetstream.Store); ok {
+		status, err := store.Status(ctx)
+		if err != nil {
+			return err
+		}
+		info.Kind, info.Cluster = "jetstream", &status
 	}
 	if made, ok := log.(interface{ Created() time.Time }); ok {
 		created := made.Created()
@@ -54,5 +64,36 @@ func (a *app) storeInfo(ctx context.Context, log eventstore.Store) error {
 	if err == nil && info.Created != nil {
 		_, err = fmt.Fprintf(a.out, "created  %s\n", render.Time(*info.Created))
 	}
+	if err == nil && info.Cluster != nil {
+		_, err = io.WriteString(a.out, clusterInfo(info.Cluster))
+	}
 	return err
+}
+
+// clusterInfo is how the streams of a log are, a line each, and what is wrong with them.
+func clusterInfo(status *jetstream.Status) string {
+	var text strings.Builder
+	for _, s := range status.Streams {
+		fmt.Fprintf(&text, "stream   %s: %d messages, %d subjects, led by %s", s.Name, s.Messages, s.Subjects, cmp.Or(s.Leader, "a server by itself"))
+		for _, r := range s.Replicas {
+			switch {
+			case r.Offline:
+				fmt.Fprintf(&text, "; %s is OFFLINE", r.Server)
+			case !r.Current:
+				fmt.Fprintf(&text, "; %s is BEHIND by %d", r.Server, r.Behind)
+			default:
+				fmt.Fprintf(&text, "; %s is current", r.Server)
+			}
+		}
+		if s.Missing > 0 {
+			fmt.Fprintf(&text, "; its leader LACKS %d messages", s.Missing)
+		}
+		text.WriteByte('\n')
+	}
+	for _, server := range slices.Sorted(maps.Keys(status.Syncing)) {
+		if !status.Syncing[server] {
+			fmt.Fprintf(&text, "server   %s DOES NOT SYNC before it acknowledges\n", server)
+		}
+	}
+	return text.String()
 }
