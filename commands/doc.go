@@ -19,6 +19,12 @@
 // [Handler] loads the group, decides, appends and answers, with many commands in
 // one durable commit. See its documentation for concurrency and failure.
 //
+// Handlers of several processes that share a log may know each other as [Peers]. Where
+// one has met a conflict about a group, it leaves commands about that group to the group's
+// owner for a while, who commits many at once. Callers see no difference, but for one
+// error: where the owner's answer is lost and the command has no ID, its fate is unknown.
+// See docs/adr/0018.
+//
 // # The wire form
 //
 // [Line] is a command as one JSON object on one line: the form of command files

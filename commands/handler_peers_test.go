@@ -359,33 +359,76 @@ func TestClosingAnswersPeers(t *testing.T) {
 
 // A handler that closes waits for what it has asked.
 func TestClosingWaitsForPeers(t *testing.T) {
-	log := memory.New()
-	n := newNetwork(t, "one")
-	store, gate := gated(log)
-	start(t, store, n.join("one"))
-	two := start(t, log, n.join("two"))
-	must(t, two, User(Olga), anyone("go"))
-	commands.Heat(two, "go")
-	var futures []*commands.Future
-	for _, user := range names(3) {
-		f, err := two.Submit(t.Context(), User(user), commands.RequestJoin{GroupID: "go"})
-		require.NoError(t, err)
-		futures = append(futures, f)
+	synctest.Test(t, func(t *testing.T) {
+		log := memory.New()
+		n := newNetwork(t, "one")
+		store, gate := gated(log)
+		start(t, store, n.join("one"))
+		two := start(t, log, n.join("two"))
+		must(t, two, User(Olga), anyone("go"))
+		commands.Heat(two, "go")
+		var futures []*commands.Future
+		for _, user := range names(3) {
+			f, err := two.Submit(t.Context(), User(user), commands.RequestJoin{GroupID: "go"})
+			require.NoError(t, err)
+			futures = append(futures, f)
+			synctest.Wait()
+		}
+		n.fault = func(string) fault { return unreachable }
+		closed := make(chan error, 1)
+		go func() { closed <- two.Close() }()
+		synctest.Wait()
+		_, err := two.Submit(t.Context(), User(Mary), commands.RequestJoin{GroupID: "go"})
+		require.ErrorIs(t, err, commands.ErrClosed)
+		close(gate.open)
+		synctest.Wait()
+		require.NoError(t, <-closed)
+		for _, f := range futures {
+			_, err := f.Wait(t.Context())
+			require.NoError(t, err)
+		}
+		assert.Equal(t, 4, inLog(t, log, "go").Count())
+	})
+}
+
+// When a group goes to a peer, or comes back, what was given to one side is answered
+// before the other gets anything.
+func TestOrderWhenAGroupChangesHands(t *testing.T) {
+	for name, here := range map[string]bool{"from here to the owner": true, "from the owner to here": false} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				log := memory.New()
+				must(t, start(t, log), User(Olga), anyone("go"))
+				n := newNetwork(t, "one")
+				slow, gate := gated(log)
+				stores := map[bool]eventstore.Store{true: log, false: slow}
+				start(t, stores[here], n.join("one"))
+				two := start(t, stores[!here], n.join("two"))
+				submit := func(user string) *commands.Future {
+					f, err := two.Submit(t.Context(), User(user), commands.RequestJoin{GroupID: "go"})
+					require.NoError(t, err)
+					synctest.Wait()
+					return f
+				}
+				if !here {
+					commands.Heat(two, "go")
+				}
+				first := submit(Mary)
+				commands.Heat(two, "go")
+				if !here {
+					n.owner = func(asking, _ string) string { return asking }
+				}
+				second := submit(Max)
+				close(gate.open)
+				one, err := first.Wait(t.Context())
+				require.NoError(t, err)
+				next, err := second.Wait(t.Context())
+				require.NoError(t, err)
+				assert.Less(t, one.Position, next.Position)
+				assert.EqualValues(t, 1, n.asked.Load())
+			})
+		})
 	}
-	<-gate.entered
-	n.fault = func(string) fault { return unreachable }
-	closed := make(chan error)
-	go func() { closed <- two.Close() }()
-	commands.AwaitClosing(two)
-	_, err := two.Submit(t.Context(), User(Mary), commands.RequestJoin{GroupID: "go"})
-	require.ErrorIs(t, err, commands.ErrClosed)
-	close(gate.open)
-	require.NoError(t, <-closed)
-	for _, f := range futures {
-		_, err := f.Wait(t.Context())
-		require.NoError(t, err)
-	}
-	assert.Equal(t, 4, inLog(t, log, "go").Count())
 }
 
 // A caller may withdraw a command that waits for an earlier one to be answered.

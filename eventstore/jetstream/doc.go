@@ -37,6 +37,13 @@
 // made when it is needed first (eventstore.Cells). It is replicated as the log is. It is
 // not in the replica, and nothing brings it back: without it, listeners begin anew.
 //
+// # Nodes
+//
+// Processes whose engines are open are nodes: each says four times a second that it lives,
+// and one that has been silent for a second owns no streams. An engine leaves commands
+// about a group that several nodes append to, to the group's owner: see Owner, Ask, Answer.
+// That is a matter of speed alone.
+//
 // # What it costs
 //
 // An append costs a round trip to the leader of its shard, and what the disks of two
