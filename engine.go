@@ -347,14 +347,6 @@ func (e *Engine) WaitFor(ctx context.Context, p eventstore.Position) error {
 // Log is the event log, to be read.
 func (e *Engine) Log() eventstore.Store { return e.log }
 
-// Rebuild derives the read models anew from the whole log, while commands and
-// queries go on, and then takes them in place of the old ones. It calls progress,
-// where that is not nil, from time to time. One that is interrupted goes on with the
-// next call.
-func (e *Engine) Rebuild(ctx context.Context, progress func(done, total eventstore.Position)) error {
-	return e.views.Rebuild(ctx, progress)
-}
-
 // Close answers the commands that are queued, waits up to Options.CloseTimeout for
 // live listeners to be told what has happened, and for the calls of durable ones that
 // are under way, and closes the files. Its error

@@ -1,6 +1,7 @@
 package projections
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"fmt"
@@ -27,11 +28,34 @@ import (
 // The new rows go in by a transaction and not by renaming files: another process that
 // has the views open would go on with the file that has lost its name.
 func (v *Views) Rebuild(ctx context.Context, progress func(done, total eventstore.Position)) error {
-	err := v.withScratch(ctx, rebuildSuffix, func(ctx context.Context, w *writer) error { return v.remake(ctx, w, progress) })
+	_, err := v.RebuildReport(ctx, progress)
+	return err
+}
+
+// RebuildReport is Rebuild, and tells whether the old rows were those that the log gives.
+// Rebuild finds that out too, and warns Options.Logger where they were not: before the
+// swap, it holds the digests of both against each other at one position, while the
+// runner goes on, but for rows in memory. Compare says which rows differ.
+func (v *Views) RebuildReport(ctx context.Context, progress func(done, total eventstore.Position)) (Rebuilt, error) {
+	var found Rebuilt
+	err := v.withScratch(ctx, rebuildSuffix, func(ctx context.Context, w *writer) error {
+		reached, err := v.remake(ctx, w, progress)
+		if err != nil {
+			return err
+		}
+		if found, reached, err = v.contrast(ctx, w, reached); err != nil {
+			return err
+		}
+		v.tell(ctx, found)
+		if reached, err = v.catchUp(ctx, w, reached); err != nil {
+			return err
+		}
+		return v.takeOver(ctx, w, reached)
+	})
 	if err != nil {
-		return fmt.Errorf("rebuild views %s: %w", v.place, err)
+		return Rebuilt{}, fmt.Errorf("rebuild views %s: %w", v.place, err)
 	}
-	return nil
+	return found, nil
 }
 
 // manyPages is from how many pages on the rows of an empty file are made as Rebuild does
@@ -57,22 +81,43 @@ func (v *Views) begin(ctx context.Context) error {
 				return errMoved
 			}
 		}
-		return v.remake(ctx, w, nil)
+		reached, err := v.remake(ctx, w, nil)
+		if err != nil {
+			return err
+		}
+		return v.takeOver(ctx, w, reached)
 	})
 }
 
-// remake fills a scratch file and puts its rows in the place of the old ones.
-func (v *Views) remake(ctx context.Context, w *writer, progress func(done, total eventstore.Position)) error {
+// remake fills a scratch file with all that the live file holds, and attaches that.
+func (v *Views) remake(ctx context.Context, w *writer, progress func(done, total eventstore.Position)) (eventstore.Position, error) {
 	reached, err := v.fillToHead(ctx, w, progress)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	if err := w.transact(ctx, w.index); err != nil {
-		return err
+		return 0, err
 	}
-	if err := v.attachLive(w); err != nil {
-		return err
+	return reached, v.attachLive(w)
+}
+
+// catchUp applies to a scratch file what has come since it was filled, until that is so
+// little that the swap can. Its indexes are there: a page takes what it does in the live file.
+func (v *Views) catchUp(ctx context.Context, w *writer, reached eventstore.Position) (eventstore.Position, error) {
+	for {
+		head, err := v.log.Head(ctx)
+		if err = cmp.Or(err, ctx.Err()); err != nil || head < reached+eventstore.Position(v.opts.PageSize) {
+			return reached, err
+		}
+		if err := w.aside(func() error { return v.fillHere(ctx, w, reached, head) }); err != nil {
+			return 0, err
+		}
+		reached = head
 	}
+}
+
+// takeOver puts a scratch file's rows in the place of the old ones.
+func (v *Views) takeOver(ctx context.Context, w *writer, reached eventstore.Position) error {
 	return v.write(func() error { // what the writer remembers ends with the epoch
 		if err := w.transact(ctx, func() error { return v.swap(ctx, w, reached) }); err != nil {
 			return err

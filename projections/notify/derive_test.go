@@ -229,3 +229,22 @@ func TestPayloads(t *testing.T) {
 	require.Equal(t, "g/1/1", processed.Application)
 	require.Equal(t, &domain.Actor{UserID: "m"}, processed.By)
 }
+
+// TestASplitEventIsOneVersion: all that it says is told and folded, and its group is one
+// version further, as every other reader of the log takes it to be.
+func TestASplitEventIsOneVersion(t *testing.T) {
+	s := newScene(t, domain.Current(), domain.Public)
+	version := s.group.Version()
+	all := s.happens("a", domain.Several{Stored: "members.exchanged", Facts: []domain.Event{
+		domain.MemberLeft{UserID: "m"}, domain.MemberJoined{UserID: "n"}, domain.MemberJoined{UserID: "p"},
+	}})
+	require.Equal(t, version+1, s.group.Version())
+	require.True(t, s.group.IsMember("n") && s.group.IsMember("p"))
+	require.False(t, s.group.IsMember("m"))
+	require.Equal(t, []string{"OnMemberLeave→ao", "OnQuitFromGroup→m", "OnMemberEnter→ano", "OnMemberEnter→anop"}, said(all))
+
+	created := domain.GroupCreated{GroupType: domain.Meeting, Owner: "o", Name: "G"}
+	s = &scene{policies: domain.Current(), group: domain.NewGroup("g")}
+	s.happens("o", domain.Several{Stored: "group.made", Facts: []domain.Event{created, domain.MemberJoined{UserID: "n"}, domain.GroupDismissed{}}})
+	require.Equal(t, 1, s.group.Version(), "an end is no exception")
+}

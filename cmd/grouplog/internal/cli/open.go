@@ -19,8 +19,13 @@ import (
 )
 
 // viewsPath is where the read models are: beside the log, as the engine would choose.
-func (a *app) viewsPath() string {
-	return strings.TrimSuffix(a.db, filepath.Ext(a.db)) + ".views.db"
+func (a *app) viewsPath() string { return a.beside(".views.db") }
+
+// auditPath is where the index of the audit is, if anybody has asked for it.
+func (a *app) auditPath() string { return a.beside(".audit.db") }
+
+func (a *app) beside(suffix string) string {
+	return strings.TrimSuffix(a.db, filepath.Ext(a.db)) + suffix
 }
 
 // withEngine opens the log for a question, and closes it. There must be one. It is

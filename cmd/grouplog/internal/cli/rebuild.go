@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -22,14 +23,18 @@ func (a *app) rebuildCommand() *cobra.Command {
 		Use:   "rebuild",
 		Short: "Make the read models anew from the log",
 		Long: `Makes the read models anew from the whole log and takes them in place of the old ones,
-while other processes go on. It is needed only where "grouplog verify" says so. A file of
-read models that is damaged is deleted first.
+while other processes go on; and the index of the audit, where there is one. It is needed
+only where "grouplog verify" says so. Where one of the files is damaged, they are deleted
+first.
+
+Before the old rows are replaced, their digest is compared with that of the new ones, and
+it is told whether they were equal. To see the rows that differ, run it with --check first.
 
 Whatever interrupts it, run it again: it goes on from where it was, or after a crash from
 the last million events.
 
-With --check, the old read models stay: they are compared with the new ones, and what
-differs is told row by row, the first ones of each table. Exit code 1 says that some do.`,
+With --check, the old rows stay: they are compared with the new ones, and what differs is
+told row by row, the first ones of each table. Exit code 1 says that some do.`,
 		Args: exactly(),
 		RunE: a.run(func(ctx context.Context, _ []string) error {
 			if check {
@@ -58,25 +63,29 @@ func (a *app) checkViews(ctx context.Context) error {
 		if v.Events, err = log.Head(ctx); err != nil {
 			return err
 		}
-		return a.verifyViews(ctx, log, &v)
+		return a.verifyDerived(ctx, log, &v)
 	})
 	if err != nil {
 		return err
 	}
-	if v.OK = v.ReadModels != "differ"; a.json {
-		err = a.writeJSON(map[string]any{"ok": v.OK, "events": v.Events, "readModels": v.ReadModels, "differences": append([]projections.Difference{}, v.Differ...)})
+	if v.OK = !v.differs(); a.json {
+		result := map[string]any{"ok": v.OK, "events": v.Events, "readModels": v.ReadModels, "differences": append([]projections.Difference{}, v.Differ...)}
+		if v.AuditIndex != "" {
+			result["auditIndex"] = v.AuditIndex
+		}
+		err = a.writeJSON(result)
 	}
 	switch {
 	case err != nil:
 		return err
 	case !v.OK:
-		return a.readModelsDiffer(&v, "the read models are not what the log gives")
+		return a.derivedDiffer(&v, v.derived(true)+" not what the log gives")
 	case a.json:
 		return nil
-	case v.ReadModels == "absent":
+	case v.ReadModels == "absent" && v.AuditIndex == "":
 		_, err = fmt.Fprintln(a.out, "there are no read models yet: they come with the first question")
 	default:
-		_, err = fmt.Fprintf(a.out, "OK  the read models are what %s give\n", render.Count(v.Events, "event", "events"))
+		_, err = fmt.Fprintf(a.out, "OK  %s what %s give\n", v.derived(false), render.Count(v.Events, "event", "events"))
 	}
 	return err
 }
@@ -84,29 +93,59 @@ func (a *app) checkViews(ctx context.Context) error {
 func (a *app) rebuild(ctx context.Context, engine *grouplog.Engine) error {
 	progress := render.NewProgress(a.talk, "rebuild", "events")
 	defer progress.Done()
-	start, events := time.Now(), eventstore.Position(0)
-	err := engine.Rebuild(ctx, func(done, total eventstore.Position) {
-		events = done
+	start := time.Now()
+	reports, err := engine.RebuildReport(ctx, func(done, total eventstore.Position) {
 		progress.Update(int(done), float64(done)/float64(max(total, 1)))
 	})
 	if err != nil {
 		return err
 	}
 	progress.Done()
-	took := time.Since(start)
-	if a.json {
-		return a.writeJSON(map[string]any{"ok": true, "events": events, "seconds": took.Seconds()})
+	took, events := time.Since(start), eventstore.Position(0)
+	for _, r := range reports {
+		events = max(events, r.Position)
 	}
-	_, err = fmt.Fprintf(a.out, "the read models are made anew from %s in %s\n", render.Count(events, "event", "events"), render.Seconds(took))
-	return err
+	if a.json {
+		return a.writeJSON(map[string]any{"ok": true, "events": events, "seconds": took.Seconds(), "compared": reports})
+	}
+	if _, err = fmt.Fprintf(a.out, "the read models are made anew from %s in %s\n", render.Count(events, "event", "events"), render.Seconds(took)); err != nil {
+		return err
+	}
+	return a.tellCompared(reports)
 }
 
-// deleteViews deletes the file of the read models, which has been recognised as that.
+// tellCompared tells what a rebuild has found of the rows that it has replaced.
+func (a *app) tellCompared(reports []projections.Rebuilt) error {
+	differed := false
+	for _, r := range reports {
+		for _, p := range r.Projections {
+			verdict := "equal to the old rows"
+			if differed = differed || len(p.Differ) > 0; len(p.Differ) > 0 {
+				verdict = "the old rows differed in " + strings.Join(p.Differ, ", ") + ": " + p.Old
+			}
+			if _, err := fmt.Fprintf(a.out, "%-10s  %s  %s\n", p.Projection, p.New, verdict); err != nil {
+				return err
+			}
+		}
+		if r.Unknown != "" {
+			a.say("not compared with the old rows: %s", render.Line(r.Unknown))
+		}
+	}
+	if differed {
+		a.say("hint: the old rows are gone; where it happens again, \"grouplog rebuild --check\" shows the rows before they are replaced")
+	}
+	return nil
+}
+
+// deleteViews deletes the files of the read models and of the audit's index, one of which has
+// been recognised as that.
 func (a *app) deleteViews() error {
 	var failures []error
-	for _, suffix := range []string{"", "-wal", "-shm"} {
-		if err := os.Remove(a.viewsPath() + suffix); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			failures = append(failures, err)
+	for _, path := range []string{a.viewsPath(), a.auditPath()} {
+		for _, suffix := range []string{"", "-wal", "-shm"} {
+			if err := os.Remove(path + suffix); err != nil && !errors.Is(err, fs.ErrNotExist) {
+				failures = append(failures, err)
+			}
 		}
 	}
 	return errors.Join(failures...)

@@ -18,19 +18,21 @@ import (
 	"github.com/grouplog/grouplog/domain"
 	"github.com/grouplog/grouplog/eventstore"
 	"github.com/grouplog/grouplog/projections"
+	"github.com/grouplog/grouplog/projections/audit"
 	"github.com/grouplog/grouplog/projections/groupview"
 )
 
 func (a *app) verifyCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "verify",
-		Short: "Check the whole log, and the read models against it",
+		Short: "Check the whole log, and what is derived from it",
 		Long: `Checks that every record is as it was written (by its checksum), that positions and
 versions have no gap, that every event can be read, and that the file itself is sound.
-Then folds the log anew and compares the read models with that.
+Then folds the log anew and compares the read models with that, and the index of the audit
+where there is one.
 
 Exit code 6 says that the log is damaged; the message says where first. Exit code 1 says
-that only the read models differ: "grouplog rebuild" makes them anew.`,
+that only what is derived from it differs: "grouplog rebuild" makes that anew.`,
 		Args: exactly(),
 		RunE: a.run(func(ctx context.Context, _ []string) error { return a.verify(ctx) }),
 	}
@@ -38,15 +40,20 @@ that only the read models differ: "grouplog rebuild" makes them anew.`,
 
 // verification is what verify has found, in the wire form.
 type verification struct {
-	OK         bool                     `json:"ok"`
-	LogID      string                   `json:"logID,omitempty"`
-	Events     eventstore.Position      `json:"events"`
-	Groups     int                      `json:"groups"`     // live and dismissed
-	ReadModels string                   `json:"readModels"` // "equal", "differ", "absent" or "unchecked"
-	Damage     *damage                  `json:"damage,omitempty"`
-	Differ     []projections.Difference `json:"differences,omitempty"`
-	Unreadable string                   `json:"readModelsDamage,omitempty"` // what SQLite says of their file
+	OK          bool                     `json:"ok"`
+	LogID       string                   `json:"logID,omitempty"`
+	Events      eventstore.Position      `json:"events"`
+	Groups      int                      `json:"groups"`               // live and dismissed
+	ReadModels  string                   `json:"readModels"`           // "equal", "differ", "absent" or "unchecked"
+	AuditIndex  string                   `json:"auditIndex,omitempty"` // the same of the audit's index; empty where there is none
+	Damage      *damage                  `json:"damage,omitempty"`
+	Differ      []projections.Difference `json:"differences,omitempty"`
+	Unreadable  string                   `json:"readModelsDamage,omitempty"` // what SQLite says of their file
+	AuditDamage string                   `json:"auditIndexDamage,omitempty"`
 }
+
+// differs reports whether anything derived is not what the log gives.
+func (v *verification) differs() bool { return v.ReadModels == "differ" || v.AuditIndex == "differ" }
 
 // damage is where a log is damaged, as far as that can be told.
 type damage struct {
@@ -68,9 +75,9 @@ func (a *app) verify(ctx context.Context) error {
 				return err
 			}
 		}
-		return a.verifyViews(ctx, log, &v)
+		return a.verifyDerived(ctx, log, &v)
 	})
-	v.OK = err == nil && v.ReadModels != "differ"
+	v.OK = err == nil && !v.differs()
 	var found *eventstore.DamageError
 	if errors.As(err, &found) {
 		v.Damage = &damage{Position: found.Position, Stream: found.Stream, SoundUpTo: v.Events, Message: err.Error()}
@@ -85,8 +92,8 @@ func (a *app) verify(ctx context.Context) error {
 		return hint(err, fmt.Sprintf("events up to position %d can be read; restore a backup for the rest", v.Events))
 	case err != nil:
 		return err
-	case v.ReadModels == "differ":
-		return a.readModelsDiffer(&v, "the log is sound, and the read models are not what it gives")
+	case v.differs():
+		return a.derivedDiffer(&v, "the log is sound, and "+v.derived(true)+" not what it gives")
 	case a.json:
 		return nil
 	}
@@ -96,8 +103,25 @@ func (a *app) verify(ctx context.Context) error {
 		"absent":    "no read models yet: they come with the first question",
 		"unchecked": "read models not checked",
 	}
-	_, err = fmt.Fprintf(a.out, "OK  %s, no gaps; %s\n", text, models[v.ReadModels])
+	index := map[string]string{"equal": "; so does the index of the audit", "unchecked": "; the index of the audit is not checked"}
+	_, err = fmt.Fprintf(a.out, "OK  %s, no gaps; %s%s\n", text, models[v.ReadModels], index[v.AuditIndex])
 	return err
+}
+
+// derived names what was compared, or what differs of it.
+func (v *verification) derived(differing bool) string {
+	models, index := v.ReadModels != "absent", v.AuditIndex != ""
+	if differing {
+		models, index = v.ReadModels == "differ", v.AuditIndex == "differ"
+	}
+	switch {
+	case models && index:
+		return "the read models and the index of the audit are"
+	case index:
+		return "the index of the audit is"
+	default:
+		return "the read models are"
+	}
 }
 
 // verifyRecords reads the whole log.
@@ -123,52 +147,62 @@ func (a *app) verifyRecords(ctx context.Context, log eventstore.Store, v *verifi
 	return err
 }
 
-// verifyViews compares the read models with what the log gives. Where there are none,
-// none are made.
-func (a *app) verifyViews(ctx context.Context, log eventstore.Store, v *verification) (err error) {
-	path := a.viewsPath()
-	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
-		v.ReadModels = "absent"
-		return nil
+// verifyDerived compares all that stands in files of its own with what the log gives: the
+// read models, and the index of the audit. Where there are none, none are made.
+func (a *app) verifyDerived(ctx context.Context, log eventstore.Store, v *verification) (err error) {
+	if v.ReadModels, v.Unreadable, err = a.verifyViews(ctx, log, v, "read models", a.viewsPath(), groupview.New()); err != nil {
+		return err
 	}
-	progress := render.NewProgress(a.talk, "verify read models", "events")
+	v.AuditIndex, v.AuditDamage, err = a.verifyViews(ctx, log, v, "index of the audit", a.auditPath(), audit.New())
+	if v.AuditIndex == "absent" {
+		v.AuditIndex = ""
+	}
+	return err
+}
+
+// verifyViews compares the rows of a projection with what the log gives, and adds to v how
+// they differ. State is as in verification.
+func (a *app) verifyViews(ctx context.Context, log eventstore.Store, v *verification, what, path string, p projections.Projection) (state, unreadable string, err error) {
+	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
+		return "absent", "", nil
+	}
+	progress := render.NewProgress(a.talk, "verify "+what, "events")
 	defer progress.Done()
 	views, err := projections.Open(ctx, path, log, &projections.Options{
-		Projections: []projections.Projection{groupview.New()}, Manual: true,
+		Projections: []projections.Projection{p}, Manual: true,
 		Logger: slog.New(slog.NewTextHandler(progress, &slog.HandlerOptions{Level: slog.LevelWarn})),
 	})
 	switch {
 	case isCorrupt(err):
-		v.ReadModels, v.Unreadable = "differ", err.Error()
-		return nil
+		return "differ", err.Error(), nil
 	case isSQLite(err, sqlite3.ErrCantOpen, sqlite3.ErrReadonly): // where nothing can be written
-		a.say("the read models are not checked: %v", err)
-		return nil
+		a.say("not checked: %s: %v", what, err)
+		return "unchecked", "", nil
 	case err != nil:
-		return err
+		return "", "", err
 	}
 	defer func() { err = errors.Join(err, views.Close()) }()
 	if err := views.CatchUp(ctx); err != nil && !isCorrupt(err) {
-		return err
+		return "", "", err
 	}
-	v.Differ, err = views.Compare(ctx, func(done, total eventstore.Position) {
+	differ, err := views.Compare(ctx, func(done, total eventstore.Position) {
 		progress.Update(int(done), float64(done)/float64(max(total, 1)))
 	})
 	if err == nil {
 		// Compare reads the rows. Their indexes are what queries read first.
-		v.Unreadable, err = checkFile(ctx, views)
+		unreadable, err = checkFile(ctx, views)
 	}
 	switch {
 	case isCorrupt(err):
-		v.Unreadable = err.Error()
+		unreadable = err.Error()
 	case err != nil:
-		return err
+		return "", "", err
 	}
-	v.ReadModels = "equal"
-	if len(v.Differ) > 0 || v.Unreadable != "" {
-		v.ReadModels = "differ"
+	v.Differ = append(v.Differ, differ...)
+	if len(differ) > 0 || unreadable != "" {
+		return "differ", unreadable, nil
 	}
-	return nil
+	return "equal", "", nil
 }
 
 // checkFile has SQLite check the file of the read models; empty if it is sound.
@@ -192,7 +226,7 @@ func isSQLite(err error, codes ...sqlite3.ErrNo) bool {
 	return errors.As(err, &failure) && slices.Contains(codes, failure.Code)
 }
 
-func (a *app) readModelsDiffer(v *verification, verdict string) error {
+func (a *app) derivedDiffer(v *verification, verdict string) error {
 	if !a.json {
 		for _, d := range v.Differ {
 			a.say("table %s of %s: %s too many, %d missing", d.Table, d.Projection, render.Count(d.Extra, "row", "rows"), d.Missing)
@@ -207,6 +241,9 @@ func (a *app) readModelsDiffer(v *verification, verdict string) error {
 		}
 		if v.Unreadable != "" {
 			a.say("the file of the read models is damaged: %s", render.Line(v.Unreadable))
+		}
+		if v.AuditDamage != "" {
+			a.say("the file of the index of the audit is damaged: %s", render.Line(v.AuditDamage))
 		}
 	}
 	return hint(errors.New(verdict), `"grouplog rebuild" makes them anew`)
