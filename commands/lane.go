@@ -96,9 +96,12 @@ func (l *lanes) of(stream string) *lane {
 	return found
 }
 
+// now is the machine's time, to say how long ago something was met: no decision rests on it.
+func now() time.Time { return time.Now() } //nolint:forbidigo // not the time of anything that is recorded
+
 // owner is the peer that commands about a group are left to; empty where there is none.
 func (l *lanes) owner(stream string, lane *lane) string {
-	if lane.hot.IsZero() || time.Now().After(lane.hot) {
+	if lane.hot.IsZero() || now().After(lane.hot) {
 		return ""
 	}
 	peer, here := l.peers.Owner(stream)
@@ -116,7 +119,7 @@ func (l *lanes) enter(r *request, lane *lane) {
 
 // forget drops a lane that nothing is to be remembered of.
 func (l *lanes) forget(stream string, lane *lane) {
-	if lane.here == 0 && !lane.served && !time.Now().Before(lane.hot) {
+	if lane.here == 0 && !lane.served && !now().Before(lane.hot) {
 		delete(l.streams, stream)
 	}
 }
@@ -148,7 +151,7 @@ func (l *lanes) heat(stream string) {
 			l.forget(other, lane)
 		}
 	}
-	l.of(stream).hot = time.Now().Add(hotFor)
+	l.of(stream).hot = now().Add(hotFor)
 }
 
 // serve takes those that wait to whom decides them, until there are none.
