@@ -114,6 +114,9 @@ func TestConfigs(t *testing.T) {
 	require.Len(t, status.Streams[0].Replicas, 2)
 	require.EqualValues(t, 3, status.Streams[0].Messages)
 	require.Zero(t, status.Behind)
+
+	c.Stop(t, (c.Leader(t, status.Streams[0].Name)+1)%3)
+	require.Len(t, records(t, node(t, c.URL())), 3, "a server that is down says nothing, and is not needed")
 }
 
 func TestCredentials(t *testing.T) {

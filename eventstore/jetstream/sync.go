@@ -15,7 +15,7 @@ import (
 
 // checkSync refuses a cluster whose servers may lose what they have acknowledged,
 // unless that was asked for. Whoever says that they sync is believed only where the
-// servers themselves do not say.
+// servers themselves do not say; most of them must, and none may say otherwise.
 func (s *Store) checkSync(ctx context.Context) error {
 	sync := s.options.Sync
 	if s.address.sync != SyncAsk {
@@ -36,7 +36,7 @@ func (s *Store) checkSync(ctx context.Context) error {
 		return nil
 	case err != nil:
 		return err
-	case len(servers) < s.options.Replicas:
+	case len(servers) <= s.options.Replicas/2: // one that is down says nothing
 		return fmt.Errorf("%w: %d servers say whether they sync before they acknowledge, of %d that hold the log; set sync_interval: always in the jetstream block of each, and say sync=always in the address (or let the account ask them, as in docs/cluster; or give their monitoring addresses; or say sync=lazy and accept it)",
 			ErrSync, len(servers), s.options.Replicas)
 	}
