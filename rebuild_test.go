@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -152,7 +153,9 @@ func TestCommandsGoOnDuringTheSwap(t *testing.T) {
 	users := 0
 	joins := func() commands.Receipt {
 		users++
-		receipt, err := engine.Do(t.Context(), domain.Actor{UserID: fmt.Sprint("user-", users)}, commands.RequestJoin{GroupID: "chess"})
+		ctx, stop := context.WithTimeout(t.Context(), time.Minute) // it would wait for ever for what waits for it
+		defer stop()
+		receipt, err := engine.Do(ctx, domain.Actor{UserID: fmt.Sprint("user-", users)}, commands.RequestJoin{GroupID: "chess"})
 		require.NoError(t, err)
 		return receipt
 	}
