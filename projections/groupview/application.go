@@ -118,7 +118,7 @@ type ApplicationPage struct {
 // the newest. The cost rises with the groups that the user may approve for and with
 // the page, and not with the number of applications.
 func (q *Queries) Applications(ctx context.Context, userID string, filter ApplicationFilter) (ApplicationPage, error) {
-	page := ApplicationPage{Applications: []Application{}}
+	var page ApplicationPage
 	err := q.views.Read(ctx, func(tx *sql.Tx) (err error) {
 		if page.UnreadCount, err = unread(ctx, tx, userID); err != nil {
 			return err
@@ -179,10 +179,12 @@ func (q *Queries) Application(ctx context.Context, applicationID string) (Applic
 		if !ok {
 			return notFound("%q is not the ID of an application", applicationID)
 		}
-		a, err = scanApplication(tx.QueryRowContext(ctx, selectOneApplication, groupID, incarnation, n), "")
+		var row applicationRow
+		err = tx.QueryRowContext(ctx, selectOneApplication, groupID, incarnation, n).Scan(row.fields()...)
 		if errors.Is(err, sql.ErrNoRows) {
 			return notFound("there is no application %q", applicationID)
 		}
+		a = row.seenBy("")
 		return err
 	})
 	if err != nil {
@@ -203,20 +205,27 @@ const (
 		WHERE g.id = +? AND g.incarnation = +? AND a.n = +?`
 )
 
-// scanApplication reads a row of selectApplication, for a viewer (empty: nobody).
-func scanApplication(row interface{ Scan(...any) error }, viewer string) (Application, error) {
-	var (
-		a                         Application
-		incarnation, n            int
-		submittedAt, at, closedAt int64
-	)
-	err := row.Scan(&a.GroupID, &incarnation, &n, &a.Kind, &a.From, &a.UserID, &a.Message, &a.State, &a.HandledBy, &a.ByAppAdmin, &a.Reason,
-		&submittedAt, &at, &closedAt, &a.Position)
-	if err != nil {
-		return Application{}, err
+// applicationRow is a row of selectApplication. One takes in all rows of a page, one
+// after the other.
+type applicationRow struct {
+	Application
+	incarnation, n, kind, state, position int64
+	submittedAt, at, closedAt             int64
+}
+
+func (r *applicationRow) fields() []any {
+	return []any{
+		&r.GroupID, &r.incarnation, &r.n, &r.kind, &r.From, &r.UserID, &r.Message, &r.state, &r.HandledBy, &r.ByAppAdmin, &r.Reason,
+		&r.submittedAt, &r.at, &r.closedAt, &r.position,
 	}
-	a.ApplicationID = domain.ApplicationID(a.GroupID, incarnation, n)
-	a.SubmittedAt, a.At, a.HandledAt = moment(submittedAt), moment(at), clock(closedAt)
+}
+
+// seenBy is the application as a viewer sees it (empty: nobody).
+func (r *applicationRow) seenBy(viewer string) Application {
+	a := r.Application
+	a.ApplicationID = domain.ApplicationID(a.GroupID, int(r.incarnation), int(r.n))
+	a.Kind, a.State, a.Position = domain.ApplicationKind(r.kind), ApplicationState(r.state), eventstore.Position(r.position)
+	a.SubmittedAt, a.At, a.HandledAt = moment(r.submittedAt), moment(r.at), clock(r.closedAt)
 	switch {
 	case a.State == Pending:
 		a.HandleStatus = Unhandled
@@ -228,5 +237,5 @@ func scanApplication(row interface{ Scan(...any) error }, viewer string) (Applic
 	if a.State == Accepted || a.State == Superseded {
 		a.HandleResult = ResultAccepted
 	}
-	return a, nil
+	return a
 }

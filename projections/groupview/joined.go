@@ -49,11 +49,11 @@ func (q *Queries) JoinedGroups(ctx context.Context, userID string, policies doma
 // JoinedGroupPage lists at most limit groups (DefaultLimit for zero, MaxLimit at
 // most) after a cursor; the empty one is before the first group.
 func (q *Queries) JoinedGroupPage(ctx context.Context, userID string, policies domain.Policies, after string, limit int) (JoinedGroupPage, error) {
-	page := JoinedGroupPage{Groups: []JoinedGroup{}}
 	limit = limited(limit)
-	var gid int64
+	page := JoinedGroupPage{Groups: paper[JoinedGroup](limit)}
+	var row joinedRow
 	if after != "" {
-		if err := parseCursor('j', after, &gid); err != nil {
+		if err := parseCursor('j', after, &row.gid); err != nil {
 			return JoinedGroupPage{}, fmt.Errorf("joined groups: %w", err)
 		}
 	}
@@ -64,27 +64,26 @@ func (q *Queries) JoinedGroupPage(ctx context.Context, userID string, policies d
 		}
 		// Not limited by SQL: what is not listed does not count. Rows are read as they are
 		// asked for, so the rest costs nothing.
-		rows, err := tx.QueryContext(ctx, selectJoined, uid, gid)
+		rows, err := tx.QueryContext(ctx, selectJoined, uid, row.gid)
 		if err != nil {
 			return err
 		}
 		defer rows.Close()
+		fields := row.fields()
 		for rows.Next() {
-			last := gid
-			var g JoinedGroup
-			topics, err := scanJoined(rows, &gid, &g)
-			if err != nil {
+			last := row.gid
+			if err := rows.Scan(fields...); err != nil {
 				return err
 			}
-			policy := policies[g.GroupType]
-			if !policy.JoinedList.Shows(topics) {
+			policy := policies[row.GroupType]
+			if !policy.JoinedList.Shows(row.topics) {
 				continue
 			}
 			if len(page.Groups) == limit {
 				page.Next = cursor('j', last)
 				return nil
 			}
-			page.Groups = append(page.Groups, g)
+			page.Groups = append(page.Groups, row.group())
 		}
 		return rows.Err()
 	})
@@ -99,12 +98,26 @@ const selectJoined = `SELECT g.gid, g.id, g.incarnation, g.type, g.topics, g.nam
 	FROM members m CROSS JOIN groups g ON g.gid = m.gid LEFT JOIN users o ON o.uid = g.owner
 	WHERE m.uid = +? AND m.gid > ? ORDER BY m.gid`
 
-func scanJoined(rows *sql.Rows, gid *int64, g *JoinedGroup) (topics bool, err error) {
-	var joinedAt, createdAt, eventAt int64
-	err = rows.Scan(gid, &g.GroupID, &g.Incarnation, &g.GroupType, &topics, &g.Name, &g.FaceURL, &g.Owner, &g.MemberCount, &g.AllMuted,
-		&g.Role, &joinedAt, &createdAt, &eventAt)
-	g.JoinedAt, g.CreatedAt, g.LastEventAt = moment(joinedAt), moment(createdAt), moment(eventAt)
-	return topics, err
+// joinedRow is a row of selectJoined. One takes in all rows of a page, one after the other.
+type joinedRow struct {
+	JoinedGroup
+	gid                         int64
+	topics                      bool
+	incarnation, members, role  int64 // to other integers, database/sql goes by way of text
+	joinedAt, createdAt, lastAt int64
+}
+
+func (r *joinedRow) fields() []any {
+	return []any{
+		&r.gid, &r.GroupID, &r.incarnation, (*string)(&r.GroupType), &r.topics, &r.Name, &r.FaceURL, &r.Owner, &r.members, &r.AllMuted,
+		&r.role, &r.joinedAt, &r.createdAt, &r.lastAt,
+	}
+}
+
+func (r *joinedRow) group() JoinedGroup {
+	r.Incarnation, r.MemberCount, r.Role = int(r.incarnation), int(r.members), domain.Role(r.role)
+	r.JoinedAt, r.CreatedAt, r.LastEventAt = moment(r.joinedAt), moment(r.createdAt), moment(r.lastAt)
+	return r.JoinedGroup
 }
 
 // GroupsOf is how many live groups the user is in, listed or not. It costs the same

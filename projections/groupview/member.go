@@ -48,21 +48,25 @@ func (q *Queries) Members(ctx context.Context, groupID string, filter MemberFilt
 // after a cursor; the empty one is before the first member. A cursor belongs to one
 // incarnation of the group: after its end there are no more pages.
 func (q *Queries) MemberPage(ctx context.Context, groupID string, filter MemberFilter, after string, limit int) (MemberPage, error) {
-	page := MemberPage{Members: []Member{}}
 	limit = limited(limit)
+	page := MemberPage{Members: paper[Member](limit)}
 	err := q.views.Read(ctx, func(tx *sql.Tx) error {
 		gid, seq, err := memberCursor(ctx, tx, groupID, after)
 		if err != nil {
 			return err
 		}
 		rows, err := tx.QueryContext(ctx, membersQuery(filter), gid, seq, limit+1, int(filter.Role))
+		var row memberRow
+		fields := row.fields()
 		return scanAll(rows, err, func(rows *sql.Rows) error {
 			if len(page.Members) == limit {
-				page.Next = cursor('m', gid, seq)
+				page.Next = cursor('m', gid, row.seq)
 				return nil
 			}
-			var m Member
-			err := scanMember(rows, &seq, &m)
+			if err := rows.Scan(fields...); err != nil {
+				return err
+			}
+			m, err := row.member()
 			page.Members = append(page.Members, m)
 			return err
 		})
@@ -118,18 +122,33 @@ func membersQuery(filter MemberFilter) string {
 	}
 }
 
-func scanMember(row interface{ Scan(...any) error }, seq *int64, m *Member) error {
-	var (
-		custom               string
-		joinedAt, mutedUntil int64
-	)
-	if err := row.Scan(seq, &m.UserID, &m.Role, &joinedAt, &m.NameCard, &custom, &mutedUntil); err != nil {
-		return err
+// memberRow is a row of selectMember. One takes in all rows of a page, one after the other.
+type memberRow struct {
+	Member
+	seq, role            int64
+	custom               string
+	joinedAt, mutedUntil int64
+}
+
+func (r *memberRow) fields() []any {
+	return []any{&r.seq, &r.UserID, &r.role, &r.joinedAt, &r.NameCard, &r.custom, &r.mutedUntil}
+}
+
+func (r *memberRow) member() (m Member, err error) {
+	m = r.Member
+	m.Role, m.JoinedAt, m.MutedUntil = domain.Role(r.role), moment(r.joinedAt), clock(r.mutedUntil)
+	m.Custom, err = object(r.custom)
+	return m, err
+}
+
+// membership is a user's in a group, with its seq; sql.ErrNoRows where there is none.
+func membership(ctx context.Context, tx *sql.Tx, userID string, gid int64) (m Member, seq int64, err error) {
+	var row memberRow
+	if err := tx.QueryRowContext(ctx, selectMembership, userID, gid).Scan(row.fields()...); err != nil {
+		return Member{}, 0, err
 	}
-	m.JoinedAt, m.MutedUntil = moment(joinedAt), clock(mutedUntil)
-	var err error
-	m.Custom, err = object(custom)
-	return err
+	m, err = row.member()
+	return m, row.seq, err
 }
 
 // Member finds a user's membership in a group's newest incarnation. Both an unknown
@@ -141,8 +160,7 @@ func (q *Queries) Member(ctx context.Context, groupID, userID string) (Member, e
 		if err != nil {
 			return err
 		}
-		var seq int64
-		err = scanMember(tx.QueryRowContext(ctx, selectMembership, userID, gid), &seq, &m)
+		m, _, err = membership(ctx, tx, userID, gid)
 		if errors.Is(err, sql.ErrNoRows) {
 			return notFound("%q is not a member of group %q", userID, groupID)
 		}

@@ -53,15 +53,17 @@ func newestFirst(ctx context.Context, tx *sql.Tx, query string, whose any, filte
 			return nil, "", err
 		}
 	}
-	page = []Application{}
+	page = paper[Application](limit)
+	var row applicationRow
+	fields := row.fields()
 	rows, err := tx.QueryContext(ctx, query, whose, before, limit+1, int(filter.Select), filter.GroupID)
 	err = scanAll(rows, err, func(rows *sql.Rows) error {
 		if len(page) == limit {
 			next = cursor('a', int64(page[limit-1].Position))
 			return nil
 		}
-		a, err := scanApplication(rows, viewer)
-		page = append(page, a)
+		err := rows.Scan(fields...)
+		page = append(page, row.seenBy(viewer))
 		return err
 	})
 	return page, next, err

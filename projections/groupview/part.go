@@ -80,9 +80,7 @@ func (p *Part) Header() (h domain.Header, err error) {
 // number of members, only on the open applications of that user.
 func (p *Part) Person(userID string) (domain.Person, error) {
 	var person domain.Person
-	var seq int64
-	var m Member
-	err := scanMember(p.tx.QueryRowContext(p.ctx, selectMembership, userID, p.gid), &seq, &m)
+	m, seq, err := membership(p.ctx, p.tx, userID, p.gid)
 	switch {
 	case err == nil:
 		person.Membership = &domain.Membership{

@@ -53,6 +53,10 @@ func limited(limit int) int {
 	return min(limit, MaxLimit)
 }
 
+// paper is an empty page, with room for a page of the usual size. To let it grow from
+// nothing would take twice as much memory as the rows of it do.
+func paper[T any](limit int) []T { return make([]T, 0, min(limit, DefaultLimit)) }
+
 // cursor encodes a place in a list: the list's letter, and numbers.
 func cursor(list byte, numbers ...int64) string {
 	text := []byte{list}

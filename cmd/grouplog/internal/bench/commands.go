@@ -11,6 +11,8 @@ import (
 	"github.com/grouplog/grouplog"
 	"github.com/grouplog/grouplog/commands"
 	"github.com/grouplog/grouplog/domain"
+	"github.com/grouplog/grouplog/eventstore"
+	"github.com/grouplog/grouplog/eventstore/sqlite"
 )
 
 // contest are those whom the callers call.
@@ -139,22 +141,42 @@ func openLatency(ctx context.Context, s *Session) error {
 		return err
 	}
 	s.later(bare.close)
+	store, err := sqlite.Open(ctx, s.file("store.db"), nil)
+	if err != nil {
+		return err
+	}
+	s.later(store.Close)
 	var (
 		to     = streams(s.sizes.Groups)
 		do     = throughEngine(ctx, engine)
 		insert = func(_, group int, leave bool) error { return bare.insertOne(&to[group], own[0].event(leave)) }
 	)
 	s.round = func(ctx context.Context) error {
-		var ours, floor []time.Duration
+		var ours, appended, floor []time.Duration
 		err := s.inTurn(
 			func() (err error) { ours, err = s.single(ctx, do); return err },
 			func() error { return current(ctx, engine) },
+			func() (err error) { appended, err = s.single(ctx, toStore(ctx, store, &own[0])); return err },
 			func() (err error) { floor, err = s.single(ctx, insert); return err },
 		)
 		s.add("latency-1", milliseconds(quantile(ours, 0.5)), milliseconds(quantile(floor, 0.5)))
+		s.add("append-1", milliseconds(quantile(appended, 0.5)), milliseconds(quantile(floor, 0.5)))
 		return err
 	}
 	return nil
+}
+
+// toStore appends events as a handler does, to no one's read models.
+func toStore(ctx context.Context, store eventstore.Store, d *deed) call {
+	return func(_, group int, leave bool) error {
+		e := *d.event(leave)
+		e.Time = time.Now()
+		results, err := store.Append(ctx, eventstore.Commit{Stream: domain.GroupStream(groupID(group)), Events: []eventstore.Event{e}})
+		if err != nil {
+			return err
+		}
+		return results[0].Err
+	}
 }
 
 // single is a round of one caller.
