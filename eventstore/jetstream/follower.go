@@ -39,7 +39,15 @@ type follower struct {
 	wake    chan struct{}
 	looking atomic.Bool
 
+	begun chan *replicating // in order, to be settled
+
+	// What follows belongs to the goroutine that runs.
+	next    uint64   // the message to begin next
+	ahead   frontier // how far the replica goes when what was begun is in it
+	attempt int      // how often it began again, after a failure
+
 	mu        sync.Mutex
+	failure   error               // of what was begun
 	reached   frontier            // the replica goes so far
 	applied   uint64              // the last message in the replica
 	known     uint64              // the stream goes so far, at least
@@ -61,6 +69,7 @@ type pending struct {
 func newFollower(s *Store, applied uint64, reached frontier) *follower {
 	return &follower{
 		store: s, applied: applied, reached: reached, known: applied,
+		next: applied + 1, ahead: slices.Clone(reached), begun: make(chan *replicating, pageSize),
 		places: places{last: map[string]place{}}, wake: make(chan struct{}, 1),
 		delivered: map[uint64]*entry{}, expected: map[string]*pending{}, moved: make(chan struct{}),
 	}
@@ -174,8 +183,19 @@ func (f *follower) waitFor(ctx context.Context, to frontier) error {
 	}
 }
 
-// run follows until the context ends, or something is wrong with the log.
+// run follows until the context ends, or something is wrong with the log. What it has
+// begun is settled beside it.
 func (f *follower) run(ctx context.Context) {
+	var settling sync.WaitGroup
+	settling.Go(f.settle)
+	err := f.follow(ctx)
+	close(f.begun)
+	settling.Wait()
+	f.stop(err)
+}
+
+// follow begins to apply messages for as long as it can, and returns why it cannot any more.
+func (f *follower) follow(ctx context.Context) error {
 	tick, late := time.NewTicker(lookAround), time.NewTimer(bellWait)
 	defer tick.Stop()
 	defer late.Stop()
@@ -183,20 +203,19 @@ func (f *follower) run(ctx context.Context) {
 	for failures := 0; ; {
 		state, err := f.step(ctx, patient)
 		patient = true
+		late.Stop()
 		switch {
 		case ctx.Err() != nil:
-			f.stop(eventstore.ErrClosed)
-			return
+			return eventstore.ErrClosed
 		case errors.Is(err, eventstore.ErrDamaged), errors.Is(err, eventstore.ErrNewerSchema):
 			f.store.options.Logger.Error("the log cannot be followed any further", "log", f.store.String(), "error", err)
-			f.stop(err)
-			return
+			return err
 		case err != nil:
 			if failures++; failures == 1 {
 				f.store.options.Logger.Warn("the log cannot be followed at the moment", "log", f.store.String(), "error", err)
 			}
 			late.Reset(longestPause)
-		case state == applied:
+		case state == begun:
 			failures = 0
 			continue
 		case state == expecting:
@@ -218,7 +237,7 @@ type progress int
 
 const (
 	idle      progress = iota // there is nothing to do
-	applied                   // messages were applied, and there may be more
+	begun                     // messages are on their way into the replica, and there may be more
 	expecting                 // a message is stored, and its bell has not rung yet
 )
 
@@ -239,11 +258,18 @@ func (f *follower) lookAround() {
 	}()
 }
 
-// step applies the next messages, if there are any. A patient one reads only what no
-// bell will deliver.
+// step begins to apply the next messages, if there are any. A patient one reads only what
+// no bell will deliver. It returns why what was begun before has failed, if it has, and
+// the next step begins with that again.
 func (f *follower) step(ctx context.Context, patient bool) (progress, error) {
 	f.mu.Lock()
-	next, known, rung, hoping := f.applied+1, f.known, f.rung, len(f.expected) > 0
+	if err := f.failure; err != nil {
+		f.failure, f.attempt = nil, f.attempt+1
+		f.next, f.ahead = f.applied+1, slices.Clone(f.reached)
+		f.mu.Unlock()
+		return idle, err
+	}
+	next, known, rung, hoping := f.next, f.known, f.rung, len(f.expected) > 0
 	var entries []*entry
 	for e := f.delivered[next]; e != nil && len(entries) < pageSize; e = f.delivered[next+uint64(len(entries))] {
 		entries = append(entries, e)
@@ -261,72 +287,84 @@ func (f *follower) step(ctx context.Context, patient bool) (progress, error) {
 			return idle, err
 		}
 	}
-	return applied, f.apply(ctx, entries)
+	for _, e := range entries {
+		if err := f.begin(ctx, e); err != nil {
+			return idle, err
+		}
+	}
+	return begun, nil
 }
 
-// apply writes messages into the replica, and tells those who wait for them.
-func (f *follower) apply(ctx context.Context, entries []*entry) error {
-	f.mu.Lock()
-	reached := slices.Clone(f.reached)
-	f.mu.Unlock()
-	var all []*replicating
-	var failure error
-	for _, e := range entries {
-		r, err := f.begin(ctx, e, reached)
-		if err != nil {
-			failure = err
-			break
-		}
-		all = append(all, r)
-	}
-	defer f.announce()
-	for n, r := range all {
+// settle notes what has come of the messages that were begun, in order.
+func (f *follower) settle() {
+	unannounced := 0
+	for r := range f.begun {
 		results, err := r.wait()
-		if err != nil {
-			for _, rest := range all[n+1:] {
-				rest.wait() //nolint:errcheck // they fail as well, for they do not follow
-			}
-			return f.store.damaged(r.entry.sequence, err)
+		if err == nil {
+			f.done(r, results)
+		} else {
+			f.fail(r, err)
 		}
-		f.done(r, results)
+		if unannounced++; len(f.begun) == 0 || unannounced == cap(f.begun)/4 {
+			f.announce()
+			unannounced = 0
+		}
 	}
-	return failure
+}
+
+// fail notes that a message did not get into the replica. Those that were begun after it
+// fail with it, as they do not follow.
+func (f *follower) fail(r *replicating, err error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if r.attempt == f.attempt && f.failure == nil {
+		f.failure = f.store.damaged(r.entry.sequence, err)
+		select {
+		case f.wake <- struct{}{}:
+		default:
+		}
+	}
 }
 
 // replicating is a message on its way into the replica.
 type replicating struct {
-	entry *entry
-	body  *body
-	shard int
-	token uint64 // its sequence number in the shard
-	wait  func() ([]eventstore.Result, error)
+	entry   *entry
+	body    *body
+	shard   int
+	token   uint64 // its sequence number in the shard
+	attempt int
+	wait    func() ([]eventstore.Result, error)
 }
 
-// begin has a message written into the replica, behind those that have begun, which go
-// as far as reached; it takes that further. A message that was sourced a second time is
-// written as one that says nothing.
-func (f *follower) begin(ctx context.Context, e *entry, reached frontier) (*replicating, error) {
+// begin has a message written into the replica, behind those that were begun before. A
+// message that was sourced a second time is written as one that says nothing.
+func (f *follower) begin(ctx context.Context, e *entry) error {
 	b, err := f.store.open(ctx, e)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	r := &replicating{entry: e, body: b, shard: f.store.shards.of(b.Stream)}
+	r := &replicating{entry: e, body: b, shard: f.store.shards.of(b.Stream), attempt: f.attempt}
 	if r.token, err = f.store.shards.sequence(e, r.shard); err != nil {
-		return nil, f.store.damaged(e.sequence, &eventstore.DamageError{Reason: err.Error()})
+		return f.store.damaged(e.sequence, &eventstore.DamageError{Reason: err.Error()})
 	}
-	last := reached[r.shard]
+	last := f.ahead[r.shard]
 	if r.token > last+1 {
-		return nil, f.store.damaged(e.sequence, &eventstore.DamageError{
+		return f.store.damaged(e.sequence, &eventstore.DamageError{
 			Reason: fmt.Sprintf("it is number %d of the stream %s, and number %d has not come", r.token, f.store.shards.name(r.shard), last+1),
 		})
 	}
 	var commits []eventstore.Commit
 	if r.token == last+1 {
 		commits = b.commits()
-		reached[r.shard] = r.token
+		f.ahead[r.shard] = r.token
 	}
-	r.wait, err = f.store.replica.Replicate(ctx, e.sequence, reached.note(), commits...)
-	return r, err
+	if r.wait, err = f.store.replica.Replicate(ctx, e.sequence, f.ahead.note(), commits...); err != nil {
+		f.ahead[r.shard] = last
+		return err
+	}
+	f.next++
+	f.begun <- r
+	return nil
 }
 
 // done notes that a message is in the replica.
