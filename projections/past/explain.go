@@ -69,8 +69,8 @@ func (p *Past) situation(ctx context.Context, as domain.Actor, cmd commands.Comm
 // have recorded, and which events made the answer so. See May.
 //
 // It costs more than May: some replays of the group's events, as many as there are events
-// about the users concerned; as many as the group has events where it is refused because
-// the group is full, for then every coming and going bears on the answer.
+// about the users concerned. Where it is refused because the group is full, every member
+// bears on the answer; that costs a replay of what happened to each of them.
 func (p *Past) Explain(ctx context.Context, as domain.Actor, cmd commands.Command) (Explanation, error) {
 	s, cmd, err := p.situation(ctx, as, cmd)
 	if err != nil {
@@ -146,15 +146,7 @@ func (p *Past) because(ctx context.Context, s commands.Situation, cmd commands.C
 	if err != nil {
 		return nil, err
 	}
-	q := question[string]{groupID: groupID, fact: func(g *domain.Group) string {
-		s := s
-		s.Group = g
-		_, err := commands.Decide(s, cmd)
-		if err != nil {
-			return err.Error()
-		}
-		return "allowed"
-	}}
+	q := verdict(s, cmd)
 	is := q.answer(events)
 	few := bearing(events, append(named(cmd), s.Actor.UserID)...)
 	if q.answer(few) == is {
@@ -162,8 +154,40 @@ func (p *Past) because(ctx context.Context, s commands.Situation, cmd commands.C
 		if q.all(events, links, is) {
 			return links, nil
 		}
+	} else if is == full {
+		if links := crowd(s, cmd, events, few); q.answer(links) == is {
+			return links, nil
+		}
 	}
 	return q.chain(events), nil
+}
+
+// answer is what is said to a command, as far as the chain has to explain it.
+type answer struct {
+	code domain.Code
+	rule string // empty where it says how many there are
+}
+
+var full = answer{code: domain.CodeGroupFull}
+
+// verdict asks how a command would be answered.
+func verdict(s commands.Situation, cmd commands.Command) *question[answer] {
+	return &question[answer]{groupID: s.Group.ID(), fact: func(g *domain.Group) answer {
+		s := s
+		s.Group = g
+		_, err := commands.Decide(s, cmd)
+		var refusal *domain.Refusal
+		switch {
+		case err == nil:
+			return answer{}
+		case !errors.As(err, &refusal):
+			return answer{rule: err.Error()}
+		case refusal.Code == full.code:
+			return full
+		default:
+			return answer{refusal.Code, refusal.Rule}
+		}
+	}}
 }
 
 // all reports whether each of the links is missed in the whole history, too.

@@ -3,6 +3,7 @@ package past
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"iter"
 	"slices"
@@ -114,14 +115,19 @@ func joinedView(g *domain.Group, m *domain.Membership) groupview.JoinedGroup {
 	}
 }
 
-// groupsOf is how many live groups a user was in, listed or not.
+// groupsOf is how many live groups a user was in, listed or not. It costs the events of
+// those that have changed since.
 func (p *Past) groupsOf(ctx context.Context, userID string) (n int, err error) {
-	for h, err := range p.histories(ctx, userID) {
-		if err != nil {
-			return 0, err
-		}
-		if h.group.IsMember(userID) {
+	ids, err := p.Rows.EverIn(ctx, userID, p.bound.position)
+	if err != nil {
+		return 0, err
+	}
+	for _, id := range ids {
+		switch _, err := p.Member(ctx, id, userID); {
+		case err == nil:
 			n++
+		case !errors.Is(err, groupview.ErrNotFound):
+			return 0, err
 		}
 	}
 	return n, nil

@@ -2,6 +2,8 @@ package past_test
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"slices"
 	"testing"
 
@@ -209,10 +211,17 @@ func requireMissed(t *rapid.T, s commands.Situation, cmd commands.Command, id st
 	answer := func(events []projections.Event) string {
 		s.Group = possible(id, "", events)
 		_, err := commands.Decide(s, cmd)
-		if err != nil {
+		var refusal *domain.Refusal
+		switch {
+		case err == nil:
+			return "allowed"
+		case errors.As(err, &refusal) && refusal.Code == domain.CodeGroupFull:
+			return "full" // of however many
+		case refusal != nil:
+			return fmt.Sprint(refusal.Code, refusal.Rule)
+		default:
 			return err.Error()
 		}
-		return "allowed"
 	}
 	is := answer(events)
 	require.Equal(t, is, answer(e.Because), "the chain alone gives the answer")
