@@ -1,7 +1,6 @@
 package domain
 
 import (
-	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -32,7 +31,7 @@ type Application struct {
 // ApplicationID names the n-th application (from 1) to an incarnation of a group.
 // The group can be told from it, so an ID is enough to find its group.
 func ApplicationID(groupID string, incarnation, n int) string {
-	return fmt.Sprintf("%s/%d/%d", groupID, incarnation, n)
+	return groupID + "/" + strconv.Itoa(incarnation) + "/" + strconv.Itoa(n)
 }
 
 // ParseApplicationID takes an application's ID apart; ok is false if it is none.
