@@ -29,7 +29,7 @@ fuzz: ## fuzz each target for 30 seconds
 crash: ## kill processes and cut their power for ten minutes each, and try 100000 schedules
 	go test -run 'Crash|PowerCut|Kills|ClusterFaults' -timeout 1h . -crash 10m
 	go test ./eventstore/sqlite -run 'PowerCut|EveryCall' -timeout 1h -powercuts 5000
-	go test ./eventstore/jetstream -run 'Faults|Damage' -timeout 1h -faults
+	go test ./eventstore/jetstream -run 'Faults|Damage|Kills' -timeout 1h -faults
 	go test ./commands -run LostAcknowledgements -timeout 1h -schedules 100000
 
 mutants: ## break the code in every way that a test is there for, and see the test fail

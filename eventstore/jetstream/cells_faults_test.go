@@ -22,6 +22,7 @@ import (
 // and consumers of one name follow the log, from three nodes. No addition is lost or made
 // twice, one consumer follows the other, and none skips anything.
 func TestCellsThroughFaults(t *testing.T) {
+	onlyWithFaults(t)
 	const bucket = "KV_GROUPLOG-faults"
 	for _, fault := range []struct {
 		name string

@@ -4,10 +4,19 @@ import (
 	"flag"
 	"testing"
 
+	"github.com/grouplog/grouplog/eventstore/jetstream"
 	"github.com/grouplog/grouplog/eventstore/jetstream/jetstreamtest"
 )
 
 var allFaults = flag.Bool("faults", false, "every fault and damage, instead of a few")
+
+// onlyWithFaults skips a test that takes long in the short form.
+func onlyWithFaults(t *testing.T) {
+	t.Helper()
+	if !*allFaults {
+		t.Skip("with -faults only")
+	}
+}
 
 // TestFaults lets servers fail while many append through three nodes. Nothing that was
 // acknowledged is lost, nothing is stored twice, and the order of every stream holds.
@@ -17,46 +26,53 @@ func TestFaults(t *testing.T) {
 	for _, fault := range []struct {
 		name   string
 		always bool
+		shards int // 0 for one
 		do     func(t *testing.T, c *jetstreamtest.Cluster) (repair func())
 	}{
-		{"the leader is killed", true, func(t *testing.T, c *jetstreamtest.Cluster) func() {
+		{"the leader is killed", true, 0, func(t *testing.T, c *jetstreamtest.Cluster) func() {
 			leader := c.Leader(t, stream)
 			c.Kill(t, leader)
 			return func() { c.Start(t, leader) }
 		}},
-		{"a follower is killed", false, func(t *testing.T, c *jetstreamtest.Cluster) func() {
+		{"a follower is killed", false, 0, func(t *testing.T, c *jetstreamtest.Cluster) func() {
 			server := follower(c)
 			c.Kill(t, server)
 			return func() { c.Start(t, server) }
 		}},
-		{"all are killed", true, func(t *testing.T, c *jetstreamtest.Cluster) func() {
+		{"all are killed", false, 0, func(t *testing.T, c *jetstreamtest.Cluster) func() {
 			c.KillAll(t)
 			c.Start(t, 0, 1, 2)
 			return func() {}
 		}},
-		{"the leader is cut off", true, func(t *testing.T, c *jetstreamtest.Cluster) func() {
+		{"the leader is cut off", true, 0, func(t *testing.T, c *jetstreamtest.Cluster) func() {
 			c.Partition(t, c.Leader(t, stream))
 			return func() { c.Heal(t) }
 		}},
-		{"the leader is paused", false, func(t *testing.T, c *jetstreamtest.Cluster) func() {
+		{"the leader is paused", false, 0, func(t *testing.T, c *jetstreamtest.Cluster) func() {
 			leader := c.Leader(t, stream)
 			c.Pause(t, leader)
 			return func() { c.Resume(t, leader) }
 		}},
-		{"the leader is stopped", false, func(t *testing.T, c *jetstreamtest.Cluster) func() {
+		{"the leader of three shards is killed", false, 3, func(t *testing.T, c *jetstreamtest.Cluster) func() {
+			leader := c.Leader(t, stream)
+			c.Kill(t, leader)
+			return func() { c.Start(t, leader) }
+		}},
+		{"the leader is stopped", false, 0, func(t *testing.T, c *jetstreamtest.Cluster) func() {
 			leader := c.Leader(t, stream)
 			c.Stop(t, leader)
 			return func() { c.Start(t, leader) }
 		}},
 	} {
 		t.Run(fault.name, func(t *testing.T) {
-			if !fault.always && !*allFaults {
-				t.Skip("with -faults only")
+			if !fault.always {
+				onlyWithFaults(t)
 			}
 			t.Parallel()
 			c := jetstreamtest.StartProcesses(t, nil)
 			address := c.URL() + "/faults?sync=always"
-			l := startLoad(t, node(t, address), node(t, address), node(t, address))
+			sharded := func(o *jetstream.Options) { o.Shards = fault.shards }
+			l := startLoad(t, node(t, address, sharded), node(t, address, sharded), node(t, address, sharded))
 			defer l.end()
 			l.untilAcks(t, 200)
 			repair := fault.do(t, c)

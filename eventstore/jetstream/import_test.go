@@ -44,6 +44,7 @@ func history(t testing.TB, commands int) *memory.Store {
 // A log that is copied to a cluster, of which the leader is killed again and again
 // meanwhile, is the same there.
 func TestCopyThroughKills(t *testing.T) {
+	onlyWithFaults(t)
 	if testing.Short() {
 		t.Skip("it takes some elections")
 	}

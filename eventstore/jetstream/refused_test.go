@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"net/url"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -187,24 +188,35 @@ func TestNoQuorum(t *testing.T) {
 	appendAll(t, store, 3, 6, 100)
 }
 
-// Where there is no room, appends are refused, and everything that was acknowledged stays.
+// Where the account has no more room, appends are refused, and everything that was
+// acknowledged is there. The configuration is the one to copy, with less room.
 func TestFull(t *testing.T) {
 	t.Parallel()
-	c := jetstreamtest.Start(t, &jetstreamtest.Options{MaxFileStore: 8 << 20})
-	store := node(t, c.URL()+"/full?sync=always", func(o *jetstream.Options) { o.AppendTimeout = 5 * time.Second })
-	var err error
+	paths, err := filepath.Glob("../../docs/cluster/n*.conf")
+	require.NoError(t, err)
+	for i, path := range paths {
+		text, err := os.ReadFile(path)
+		require.NoError(t, err)
+		paths[i] = filepath.Join(t.TempDir(), filepath.Base(path))
+		small := strings.Replace(string(text), "max_file: 27GB", "max_file: 6MB", 1)
+		require.NotEqual(t, string(text), small)
+		require.NoError(t, os.WriteFile(paths[i], []byte(small), 0o600))
+	}
+	c := jetstreamtest.Start(t, &jetstreamtest.Options{
+		Files: paths, App: url.UserPassword("grouplog", "change-me"), System: url.UserPassword("sys", "change-me-as-well"),
+	})
+	store := node(t, c.URL()+"/full")
 	stored := 0
-	for ; err == nil && stored < 200; stored++ {
-		err = func() error {
-			_, err := store.Append(t.Context(), eventstore.Commit{Stream: fmt.Sprint("s", stored), Events: []eventstore.Event{{
-				Type: "test.happened", Schema: 1, Data: fmt.Appendf(nil, "%q", noise(200_000)), Time: time.Unix(1, 0),
-			}}})
-			return err
-		}()
+	for ; err == nil && stored < 100; stored++ {
+		_, err = store.Append(t.Context(), eventstore.Commit{Stream: fmt.Sprint("s", stored), Events: []eventstore.Event{{
+			Type: "test.happened", Schema: 1, Data: fmt.Appendf(nil, "%q", noise(200_000)), Time: time.Unix(1, 0),
+		}}})
 	}
 	require.ErrorIs(t, err, eventstore.ErrFull, "%v", err)
-	require.ErrorContains(t, err, "max_file_store")
-	require.GreaterOrEqual(t, len(records(t, store)), stored-1, "what was acknowledged can be read")
+	require.ErrorContains(t, err, "max_file")
+	require.NotErrorIs(t, err, eventstore.ErrUnknown)
+	require.Len(t, records(t, store), stored-1, "what was acknowledged can be read, and nothing else is there")
+	require.Len(t, records(t, node(t, c.URL()+"/full")), stored-1)
 }
 
 // A commit that no server takes says so, and does not stand in the way of others.
