@@ -217,28 +217,31 @@ var seats = porcupine.Model{
 	},
 }
 
-// Commands on one group, given through two handlers on one log, take effect one
-// after the other, each between its call and its answer.
+// Commands on a group, given through two handlers on one log, take effect one after the
+// other, each between its call and its answer, whatever else is in their batches.
 func TestCommandsAreLinearizable(t *testing.T) {
 	tiny := Changed(domain.Classic(), domain.Meeting, func(p *domain.Policy) { p.MemberLimit = 3 })
 	eachLog(t, func(t *testing.T, l log) {
 		handlers := []*commands.Handler{start(t, l.open(), policies(tiny)), start(t, l.open(), policies(tiny))}
-		must(t, handlers[0], User(Olga), anyone("go"))
+		groups := []string{"one", "two", "three"}
+		for _, id := range groups {
+			must(t, handlers[0], User(Olga), anyone(id))
+		}
 		var moment atomic.Int64
 		var mu sync.Mutex
-		var operations []porcupine.Operation
+		operations := map[string][]porcupine.Operation{} // by group
 		var wg sync.WaitGroup
-		for client := range 6 {
+		for client := range 9 {
 			random := rand.New(rand.NewPCG(1, uint64(client)))
 			wg.Go(func() {
 				for range 15 {
-					in := seat{names(3)[random.IntN(3)], random.IntN(2) == 0}
-					var cmd commands.Command = commands.RequestJoin{GroupID: "go"}
+					in, group := seat{names(3)[random.IntN(3)], random.IntN(2) == 0}, groups[client%3]
+					var cmd commands.Command = commands.RequestJoin{GroupID: group}
 					if in.quit {
-						cmd = commands.Quit{GroupID: "go"}
+						cmd = commands.Quit{GroupID: group}
 					}
 					call := moment.Add(1)
-					_, err := handlers[client%2].Do(t.Context(), User(in.user), cmd)
+					_, err := handlers[random.IntN(2)].Do(t.Context(), User(in.user), cmd)
 					returned := moment.Add(1)
 					var refusal *domain.Refusal
 					code := domain.Code(0)
@@ -248,12 +251,14 @@ func TestCommandsAreLinearizable(t *testing.T) {
 						t.Error(err)
 					}
 					mu.Lock()
-					operations = append(operations, porcupine.Operation{ClientId: client, Input: in, Call: call, Output: code, Return: returned})
+					operations[group] = append(operations[group], porcupine.Operation{ClientId: client, Input: in, Call: call, Output: code, Return: returned})
 					mu.Unlock()
 				}
 			})
 		}
 		wg.Wait()
-		assert.True(t, porcupine.CheckOperations(seats, operations))
+		for group, history := range operations {
+			assert.True(t, porcupine.CheckOperations(seats, history), "group %s", group)
+		}
 	})
 }

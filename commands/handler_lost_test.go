@@ -19,6 +19,7 @@ import (
 	"github.com/grouplog/grouplog/domain"
 	. "github.com/grouplog/grouplog/domain/domaintest"
 	"github.com/grouplog/grouplog/eventstore"
+	"github.com/grouplog/grouplog/eventstore/eventstoretest"
 	"github.com/grouplog/grouplog/eventstore/memory"
 )
 
@@ -100,6 +101,7 @@ type process struct {
 	mu      sync.Mutex
 	log     eventstore.Store
 	store   *lossy
+	apart   bool // streams are stored apart from each other
 	handler *commands.Handler
 	random  *rand.Rand
 	old     []*commands.Handler
@@ -107,10 +109,14 @@ type process struct {
 
 func (p *process) start() {
 	p.store = &lossy{Store: p.log, random: rand.New(rand.NewPCG(p.random.Uint64(), 0))}
+	var store eventstore.Store = p.store
+	if p.apart {
+		store = eventstoretest.Shuffled(store, p.random.Uint64())
+	}
 	for {
 		var err error
 		p.handler, err = commands.NewHandler(context.Background(), commands.Config{
-			Store: p.store, Policies: fewSeats, Clock: new(clock).Now, Random: func() string { panic("no ID is assigned") },
+			Store: store, Policies: fewSeats, Clock: new(clock).Now, Random: func() string { panic("no ID is assigned") },
 		})
 		if err == nil {
 			return
@@ -163,7 +169,9 @@ func lostAcknowledgements(t *testing.T, random *rand.Rand) {
 	}
 	require.NoError(t, founder.Close())
 	processes := []*process{{log: log, random: random}, {log: log, random: random}}
+	apart := random.IntN(2) == 0
 	for _, p := range processes {
+		p.apart = apart
 		p.start()
 	}
 	var moment atomic.Int64

@@ -37,6 +37,11 @@ func eachLog(t *testing.T, test func(t *testing.T, l log)) {
 		t.Cleanup(func() { require.NoError(t, store.Close()) })
 		test(t, log{"memory", func() eventstore.Store { return store }})
 	})
+	t.Run("shuffled", func(t *testing.T) {
+		store := eventstoretest.Shuffled(memory.New(), 1)
+		t.Cleanup(func() { require.NoError(t, store.Close()) })
+		test(t, log{"shuffled", func() eventstore.Store { return store }})
+	})
 	t.Run("sqlite", func(t *testing.T) {
 		path := filepath.Join(t.TempDir(), "groups.db")
 		test(t, log{"sqlite", func() eventstore.Store {
