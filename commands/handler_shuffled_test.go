@@ -104,6 +104,9 @@ func TestOthersOnALogThatShufflesStreams(t *testing.T) {
 			_, err := f.Wait(t.Context())
 			require.NoError(t, err)
 		}
+		for _, id := range groups {
+			refused = append(refused, submit(Adam, id))
+		}
 		for _, f := range append(refused, submit(Max, overtaken)) {
 			_, err := f.Wait(t.Context())
 			require.ErrorIs(t, err, domain.ErrAlreadyMember)
