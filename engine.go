@@ -136,7 +136,8 @@ func (e *Engine) Do(ctx context.Context, as domain.Actor, cmd commands.Command, 
 }
 
 // Submit is Do without waiting: commands submitted one after the other by one
-// goroutine take effect in that order, and the Future gives the answer.
+// goroutine take effect in that order, and the Future gives the answer. Where other
+// processes write to the log, or it is in a cluster, that is so for each group.
 func (e *Engine) Submit(ctx context.Context, as domain.Actor, cmd commands.Command, opts ...commands.Option) (*commands.Future, error) {
 	return e.handler.Submit(ctx, as, cmd, opts...)
 }

@@ -160,8 +160,9 @@ func (h *Handler) Do(ctx context.Context, as domain.Actor, cmd Command, opts ...
 
 // Submit queues a command and returns as soon as it stands in line: commands
 // submitted one after the other by one goroutine take effect in that order (where
-// another process interferes, in that order for each group). It blocks while the
-// queue is full.
+// another process interferes, or the log keeps the order of each stream only, in that
+// order for each group). One whose fate is unknown (eventstore.ErrUnknown) may take effect
+// after later ones. It blocks while the queue is full.
 func (h *Handler) Submit(ctx context.Context, as domain.Actor, cmd Command, opts ...Option) (*Future, error) {
 	return h.submit(ctx, as, cmd, opts, h.place)
 }

@@ -222,6 +222,8 @@ func TestAnAnswerThatIsLostWithoutAnID(t *testing.T) {
 		require.ErrorIs(t, err, errLost)
 		require.ErrorContains(t, err, "give commands IDs")
 		assert.Equal(t, what == lostAnswer, inLog(t, store, "go").IsMember(Mary))
+		planned := must(t, handlers[1], User(Max), commands.RequestJoin{GroupID: "go"}, commands.DryRun())
+		assert.Len(t, planned.Planned, 1, "of a dry run nothing is unknown")
 	}
 }
 

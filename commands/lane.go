@@ -249,10 +249,11 @@ func (l *lanes) ask(lane *lane, peer string, batch []*request) {
 	l.decideHere(lane, batch[len(answers.Answers):])
 }
 
-// lost is what becomes of requests that a peer may have carried out.
+// lost is what becomes of requests that a peer may have carried out. Dry runs have no
+// effect, wherever they are decided.
 func (l *lanes) lost(lane *lane, peer string, batch []*request, err error) {
 	for _, r := range batch {
-		if r.options.id != "" {
+		if r.options.id != "" || r.options.dryRun {
 			l.decideHere(lane, []*request{r})
 			continue
 		}
