@@ -29,7 +29,7 @@ func (h *Handler) decide(ctx context.Context, r *request) (verdict, *eventstore.
 	if err == nil {
 		decision, err = Decide(Situation{
 			Policies: h.config.Policies, Actor: r.actor, Now: now, Group: group,
-			GroupsOf: func(userID string) (int, error) { return h.groupsOf(ctx, userID) },
+			GroupsOf: func(userID string) (int, error) { return h.groupsOf(ctx, r, userID) },
 		}, r.command)
 	}
 	if group != nil && !knowsAll(group, decision.Events) {
@@ -226,18 +226,36 @@ const quotaWait = 2 * time.Second
 
 // groupsOf counts the groups of a user. What has been decided about their groups must
 // be in the log first, for it may come to nothing.
-func (h *Handler) groupsOf(ctx context.Context, userID string) (int, error) {
+func (h *Handler) groupsOf(ctx context.Context, r *request, userID string) (int, error) {
 	if h.config.GroupsOf == nil {
 		return 0, nil
 	}
 	if h.pending(func(b *batch) bool { return b.everybody || b.users[userID] }) {
 		return 0, errLater
 	}
+	head, err := h.headSince(ctx, r)
+	if err != nil {
+		return 0, fmt.Errorf("find the head of the log: %w", err)
+	}
 	ctx, cancel := context.WithTimeoutCause(ctx, quotaWait, errors.New("the read models are too far behind the log to count groups"))
 	defer cancel()
-	count, err := h.config.GroupsOf(ctx, userID, h.seen)
+	count, err := h.config.GroupsOf(ctx, userID, max(head, h.seen))
 	if err != nil && ctx.Err() != nil {
 		err = context.Cause(ctx)
 	}
 	return count, err
+}
+
+// headSince is where the log ended at some time after a request had come. What others
+// had done before is in it. A look serves all requests that had come by then.
+func (h *Handler) headSince(ctx context.Context, r *request) (eventstore.Position, error) {
+	if r.number <= h.looked.by {
+		return h.looked.head, nil
+	}
+	by := h.taken + uint64(len(h.queue))
+	head, err := h.config.Store.Head(ctx)
+	if err == nil {
+		h.looked.head, h.looked.by = head, by
+	}
+	return head, err
 }

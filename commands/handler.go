@@ -97,10 +97,15 @@ type Handler struct {
 	groups *cache
 	seen   eventstore.Position // the log up to here is in the cached groups
 	lost   error               // why nothing is decided any more; nil while it is
-	todo   []*request          // to be decided next, before what is in the queue
-	next   *batch              // what has been decided and is to be committed
-	flight *batch              // what is being committed; nil when nothing is
-	spare  *batch              // an empty one
+	looked struct {            // at the log, for quotas: where it ended when so many requests had come
+		head eventstore.Position
+		by   uint64
+	}
+	taken  uint64     // requests
+	todo   []*request // to be decided next, before what is in the queue
+	next   *batch     // what has been decided and is to be committed
+	flight *batch     // what is being committed; nil when nothing is
+	spare  *batch     // an empty one
 }
 
 // NewHandler starts a handler. Close stops it; the store stays open.

@@ -202,6 +202,23 @@ func TestContention(t *testing.T) {
 	must(t, h, User(Mary), commands.RequestJoin{GroupID: "go"})
 }
 
+// A quota counts what other handlers have done before the command was given, too.
+func TestQuotaCountsWhatOthersHaveDone(t *testing.T) {
+	store := memory.New()
+	h, other := start(t, store, limited(t, store, 1)), start(t, store, limited(t, store, 1))
+	for _, owner := range names(2) {
+		must(t, h, User(owner), anyone("of "+owner))
+	}
+	first, second := commands.RequestJoin{GroupID: "of " + names(2)[0]}, commands.RequestJoin{GroupID: "of " + names(2)[1]}
+	must(t, h, User(Mary), first)
+	_, err := other.Do(t.Context(), User(Mary), second)
+	require.ErrorIs(t, err, domain.ErrQuotaExceeded)
+	must(t, h, User(Mary), commands.Quit{GroupID: first.GroupID})
+	must(t, other, User(Mary), second)
+	_, err = h.Do(t.Context(), User(Mary), first)
+	require.ErrorIs(t, err, domain.ErrQuotaExceeded)
+}
+
 // A handler that is restarted at any time, with whatever room for groups, answers a
 // random history as one that never stopped, and leaves the same log.
 func TestAHandlerIsWhatTheLogSays(t *testing.T) {

@@ -18,9 +18,10 @@ type request struct {
 	options     options
 	fingerprint []byte // nil without a command ID
 	stream      string
-	whole       bool // the group must be loaded whole
-	again       bool // its command ID may have an answer by now
-	attempts    int  // how often others have been faster
+	whole       bool   // the group must be loaded whole
+	again       bool   // its command ID may have an answer by now
+	attempts    int    // how often others have been faster
+	number      uint64 // in the order in which the writer took the requests
 
 	line   []byte // for a peer; nil where it is to be decided here
 	passed bool   // it is taken already, and has come to the writer by a lane

@@ -49,6 +49,8 @@ func (h *Handler) run() {
 
 // take puts a request in line, unless its caller has withdrawn it.
 func (h *Handler) take(r *request) {
+	h.taken++
+	r.number = h.taken
 	if r.passed || r.state.CompareAndSwap(queued, taken) {
 		h.todo = append(h.todo, r)
 	}

@@ -377,11 +377,12 @@ var ruleGuarantees = []guarantee{
 	},
 	{
 		"Limits hold under concurrency.",
-		[]string{"commands.TestMemberLimitHoldsUnderConcurrency", "commands.TestQuotaHoldsUnderConcurrency", "commands.TestAcceptApplication"},
+		[]string{"commands.TestMemberLimitHoldsUnderConcurrency", "commands.TestQuotaHoldsUnderConcurrency", "commands.TestQuotaCountsWhatOthersHaveDone", "commands.TestAcceptApplication"},
 		[]mutant{
 			one("an applicant is accepted into a full group", "commands/application.go", "	if err := or(s.full(1)); err != nil {", "	if err := or(s.full(0)); err != nil {", inCommands, "TestAcceptApplication"),
 			one("groups are counted without those that the batch has decided", "commands/decide.go", "	if h.pending(func(b *batch) bool { return b.everybody || b.users[userID] }) {", "	if h.pending(func(b *batch) bool { return false }) {",
 				inCommands, "TestQuotaHoldsUnderConcurrency"),
+			one("groups are counted as this process last saw the log", "commands/decide.go", "max(head, h.seen)", "h.seen", inCommands, "TestQuotaCountsWhatOthersHaveDone"),
 		},
 	},
 }
