@@ -1,10 +1,13 @@
 package sqlite
 
 import (
+	"bytes"
 	"context"
 	"database/sql"
 	"errors"
 	"fmt"
+	"io"
+	"os"
 	"path/filepath"
 	"time"
 
@@ -93,6 +96,9 @@ func prepareFile(path string, exists bool, o *Options) error {
 func recognise(path string, o *Options) (content, error) {
 	atRest, err := peek(path, o, "immutable=1")
 	if isCode(err, sqlite3.ErrNotADB) {
+		if isUnwritten(path) {
+			return content{}, nil
+		}
 		return content{}, fmt.Errorf("%w: %w", notALog(path, "it is no SQLite database, or its first bytes are damaged"), err)
 	}
 	seen := err == nil
@@ -113,6 +119,33 @@ func recognise(path string, o *Options) (content, error) {
 		return content{}, fmt.Errorf("open log %s: %w", path, explain(err))
 	}
 	return found, found.refusal(path)
+}
+
+// isUnwritten reports whether the file is a log that was being made when the power failed,
+// before the beginning of its first page was on the disk: zeros, and the journal beside
+// them says that there was nothing before (sqlite.org/fileformat2.html, section 3). Whoever
+// opens it for writing finds it empty.
+func isUnwritten(path string) bool {
+	const (
+		magic   = "\xd9\xd5\x05\xf9\x20\xa1\x63\xd7"
+		pagesAt = 16 // where the journal's header says how many pages there were
+	)
+	journal, err := readFirst(path+"-journal", pagesAt+4)
+	if err != nil || len(journal) < pagesAt+4 || !bytes.HasPrefix(journal, []byte(magic)) || !bytes.HasSuffix(journal, make([]byte, 4)) {
+		return false
+	}
+	file, err := readFirst(path, pageSize+1)
+	return err == nil && len(file) <= pageSize && len(bytes.Trim(file, "\x00")) == 0
+}
+
+// readFirst is the first bytes of a file, up to so many.
+func readFirst(path string, most int64) (first []byte, err error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, f.Close()) }()
+	return io.ReadAll(io.LimitReader(f, most))
 }
 
 func peek(path string, o *Options, params ...string) (content, error) {

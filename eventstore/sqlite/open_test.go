@@ -102,6 +102,23 @@ func TestOpenFillsEmptyFiles(t *testing.T) {
 		tamper(t, path, "PRAGMA page_size = 8192", "PRAGMA journal_mode = WAL")
 		mustAppend(t, openAt(t, path, nil), commit("s", eventstore.Absent(), "x"))
 	})
+	t.Run("a creation that a loss of power cut short in its first page", func(t *testing.T) {
+		path := filepath.Join(t.TempDir(), "groups.db")
+		unwritten(t, path, 7680, 0)
+		_, err := Open(t.Context(), path, &Options{ReadOnly: true})
+		require.ErrorContains(t, err, "it is empty, and may not be written")
+		mustAppend(t, openAt(t, path, nil), commit("s", eventstore.Absent(), "x"))
+	})
+}
+
+// unwritten makes a file of zeros, and beside it a journal of when it had so many pages.
+func unwritten(t *testing.T, path string, size int, pages byte) {
+	t.Helper()
+	require.NoError(t, os.WriteFile(path, make([]byte, size), 0o600))
+	header := make([]byte, 512)
+	copy(header, "\xd9\xd5\x05\xf9\x20\xa1\x63\xd7")
+	header[19], header[22], header[26] = pages, 0x02, 0x20 // sectors of 512 bytes, pages of 8192
+	require.NoError(t, os.WriteFile(path+"-journal", header, 0o600))
 }
 
 func TestOpenRefusesForeignFiles(t *testing.T) {
@@ -109,6 +126,17 @@ func TestOpenRefusesForeignFiles(t *testing.T) {
 		"text": func(t *testing.T, path string) { require.NoError(t, os.WriteFile(path, []byte("hello\n"), 0o600)) },
 		"long text": func(t *testing.T, path string) {
 			require.NoError(t, os.WriteFile(path, []byte(strings.Repeat("hello\n", 10000)), 0o600))
+		},
+		"zeros":                          func(t *testing.T, path string) { require.NoError(t, os.WriteFile(path, make([]byte, pageSize), 0o600)) },
+		"a journal of what is not there": func(t *testing.T, path string) { unwritten(t, path, pageSize, 1) },
+		"more zeros than a page":         func(t *testing.T, path string) { unwritten(t, path, pageSize+1, 0) },
+		"zeros twice": func(t *testing.T, path string) {
+			unwritten(t, path, pageSize, 0)
+			require.NoError(t, os.WriteFile(path+"-journal", make([]byte, 512), 0o600))
+		},
+		"text beside a journal": func(t *testing.T, path string) {
+			unwritten(t, path, pageSize, 0)
+			require.NoError(t, os.WriteFile(path, []byte(strings.Repeat("hello\n", 100)), 0o600))
 		},
 		"database": func(t *testing.T, path string) { tamper(t, path, "CREATE TABLE t (x)", "INSERT INTO t VALUES (1)") },
 		"database in WAL mode": func(t *testing.T, path string) {
