@@ -51,6 +51,7 @@ const (
 	courierFile  = "projections/notify/courier.go"
 	leaseFile    = "projections/consumers/lease.go"
 	writerFile   = "eventstore/sqlite/writer.go"
+	laneFile     = "commands/lane.go"
 	concludeFile = "commands/conclude.go"
 	viewsWriter  = "projections/writer.go"
 )
@@ -212,6 +213,16 @@ var commandGuarantees = []guarantee{
 		[]mutant{one("a part is taken from rows of another version than the group in memory", "commands/part.go",
 			"case !found || version < group.Since() || version > group.Version() || incarnation != group.Incarnation():", "case version < 0, incarnation < 0, !found:",
 			inCommands, "TestSparseGroupsAreNotCompletedFromThePast")},
+	},
+	{
+		"A group that another node decides about is decided about once: each command has one effect, in the order in which its caller gave them, whatever gets lost on the way.",
+		[]string{"commands.TestCommandsThroughPeersAreLinearizable", "commands.TestIDsAreDoneOnceThroughPeers", "commands.TestOrderThroughPeers", "commands.TestOrderWhenAGroupChangesHands",
+			"commands.TestAnAnswerThatIsLostWithoutAnID", "grouplog.TestClusterKeepsTheRules", "grouplog.TestClusterFaults"},
+		[]mutant{
+			one("a command whose answer was lost is decided again, with an ID or without", laneFile, "		if r.options.id != \"\" || r.options.dryRun {", "		if true {", inCommands, "TestAnAnswerThatIsLostWithoutAnID"),
+			one("a node is asked while commands are under way here", laneFile, "			l.drain(lane)\n", "", inCommands, "TestOrderWhenAGroupChangesHands"),
+			one("who asked a node does not see what it did", laneFile, "	l.handler.tell(answers.Position)\n", "", inCommands, "TestAConflictLeavesAGroupToItsOwner"),
+		},
 	},
 	{
 		"After a command has been answered, every query through the same engine shows its effect.",
