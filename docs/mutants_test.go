@@ -62,6 +62,7 @@ var chapters = []chapter{
 	{"Read models", viewGuarantees},
 	{"Listeners", listenerGuarantees},
 	{"Durable listeners", durableGuarantees},
+	{"A cluster", clusterGuarantees},
 	{"Rules", ruleGuarantees},
 }
 

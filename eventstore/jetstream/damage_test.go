@@ -1,12 +1,16 @@
 package jetstream_test
 
 import (
+	"bytes"
 	"context"
 	"fmt"
+	"hash/crc32"
 	"math/rand/v2"
+	"strings"
 	"testing"
 	"time"
 
+	"github.com/nats-io/nats.go"
 	"github.com/stretchr/testify/require"
 
 	"github.com/grouplog/grouplog/eventstore"
@@ -145,4 +149,62 @@ func TestRestoredStream(t *testing.T) {
 	_, err = open()
 	require.ErrorIs(t, err, eventstore.ErrDamaged, "the stream went another way")
 	require.ErrorContains(t, err, "delete the replica")
+}
+
+// What somebody else, or another version, has written to the log's subjects is not
+// passed over, and not believed: no node goes on behind it.
+func TestForeignMessages(t *testing.T) {
+	c := jetstreamtest.Shared(t)
+	conn := c.Connect(t)
+	for name, test := range map[string]struct {
+		change func(m *nats.Msg)
+		want   error
+		says   string
+	}{
+		"no body":      {func(m *nats.Msg) { m.Data = nil }, eventstore.ErrDamaged, "checksum"},
+		"no header":    {func(m *nats.Msg) { m.Header = nil }, eventstore.ErrDamaged, "checksum"},
+		"another body": {func(m *nats.Msg) { m.Data[len(m.Data)/2] ^= 1 }, eventstore.ErrDamaged, "checksum"},
+		"another stream's subject": {func(m *nats.Msg) { m.Subject = strings.TrimSuffix(m.Subject, "s0") + "s1" },
+			eventstore.ErrDamaged, "on the subject"},
+		"what does not follow": {func(*nats.Msg) {}, eventstore.ErrDamaged, "s0"},
+		"an encoding":          {func(m *nats.Msg) { m.Header.Set("Content-Encoding", "br") }, eventstore.ErrNewerSchema, "br"},
+		"no gzip":              {func(m *nats.Msg) { m.Header.Set("Content-Encoding", "gzip") }, eventstore.ErrDamaged, "unpacked"},
+		"no JSON":              {func(m *nats.Msg) { sum(m, []byte("hello")) }, eventstore.ErrDamaged, "not of a grouplog log"},
+		"a format": {func(m *nats.Msg) { sum(m, bytes.Replace(m.Data, []byte(`"format":1`), []byte(`"format":2`), 1)) },
+			eventstore.ErrNewerSchema, "format"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			log := jetstreamtest.StreamName(t)
+			address := c.URL() + "/" + log + "?sync=always"
+			first := node(t, address)
+			appendAll(t, first, 0, 2, 10)
+			js, err := conn.JetStream()
+			require.NoError(t, err)
+			stored, err := js.GetMsg("GROUPLOG-"+log, 1)
+			require.NoError(t, err)
+			m := &nats.Msg{Subject: stored.Subject, Header: nats.Header{}, Data: stored.Data}
+			for _, header := range []string{"Grouplog-Checksum", "Content-Encoding"} {
+				if value := stored.Header.Get(header); value != "" {
+					m.Header.Set(header, value)
+				}
+			}
+			test.change(m)
+			_, err = js.PublishMsg(m)
+			require.NoError(t, err)
+
+			_, err = first.Append(t.Context(), eventstore.Commit{Stream: "s2", Outcome: &eventstore.Outcome{CommandID: "after"}})
+			require.ErrorIs(t, err, test.want)
+			require.ErrorContains(t, err, test.says)
+			require.ErrorContains(t, err, "message 3")
+			_, err = jetstream.Open(t.Context(), address, t.TempDir()+"/replica.db", nil)
+			require.ErrorIs(t, err, test.want)
+			require.ErrorContains(t, err, test.says)
+		})
+	}
+}
+
+// sum gives a message a body, and the checksum of it.
+func sum(m *nats.Msg, body []byte) {
+	m.Data = body
+	m.Header.Set("Grouplog-Checksum", fmt.Sprintf("%08x", crc32.Checksum(body, crc32.MakeTable(crc32.Castagnoli))))
 }

@@ -113,8 +113,11 @@ func (s *Store) fetchMissing(ctx context.Context, sequence uint64) ([]*entry, er
 // open reads what a message says. One that is damaged is asked for again, of the leader.
 func (s *Store) open(ctx context.Context, e *entry) (*body, error) {
 	b, err := s.check(e)
-	if err == nil || errors.Is(err, eventstore.ErrNewerSchema) {
-		return b, err
+	if err == nil {
+		return b, nil
+	}
+	if errors.Is(err, eventstore.ErrNewerSchema) {
+		return nil, fmt.Errorf("message %d of the stream %s: %w; use a newer version of the program", e.sequence, s.address.stream(), err)
 	}
 	s.options.Logger.Warn("a replica of the log has a damaged message", "log", s.String(), "message", e.sequence, "error", err)
 	if again, leaderErr := s.fetchOne(e.sequence); leaderErr == nil {
