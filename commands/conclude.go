@@ -31,9 +31,9 @@ func (h *Handler) conclude(b *batch) (again []*request, asDecided bool) {
 	for i := range b.verdicts {
 		v := &b.verdicts[i]
 		result, stream := b.result(v), v.request.stream
-		var duplicate *eventstore.DuplicateError
+		duplicate, _ := errors.AsType[*eventstore.DuplicateError](result.Err)
 		switch {
-		case errors.As(result.Err, &duplicate):
+		case duplicate != nil:
 			spoiled[stream] = true
 			h.repeat(v.request, duplicate.Stored)
 		case errors.Is(result.Err, eventstore.ErrConflict), spoiled[stream] && result.Last == 0:
@@ -62,8 +62,11 @@ func (h *Handler) conclude(b *batch) (again []*request, asDecided bool) {
 
 // report tells of a command that was refused.
 func (h *Handler) report(v *verdict) {
-	var refusal *domain.Refusal
-	if h.config.Refused == nil || v.err == nil || v.request.options.dryRun || !errors.As(v.err, &refusal) {
+	if h.config.Refused == nil || v.err == nil || v.request.options.dryRun {
+		return
+	}
+	refusal, ok := errors.AsType[*domain.Refusal](v.err)
+	if !ok {
 		return
 	}
 	groupID, ok := domain.GroupOf(v.request.stream)

@@ -36,8 +36,8 @@ func (h *Handler) decide(ctx context.Context, r *request) (verdict, *eventstore.
 		r.whole = true
 		return h.decide(ctx, r)
 	}
-	var refusal *domain.Refusal
-	if err != nil && !errors.As(err, &refusal) {
+	refusal, refused := errors.AsType[*domain.Refusal](err)
+	if err != nil && !refused {
 		v.err = err
 		return v, nil
 	}

@@ -94,7 +94,8 @@ func (r *request) outcome(receipt Receipt, refusal *domain.Refusal) (*eventstore
 	}
 	content := stored{Refusal: refusal}
 	if refusal == nil {
-		content.Receipt = &receipt
+		kept := receipt // the parameter stays on the stack, where there is no command ID
+		content.Receipt = &kept
 	}
 	data, err := json.Marshal(content)
 	if err != nil {

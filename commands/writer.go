@@ -66,7 +66,7 @@ func (h *Handler) hasRoom() bool { return len(h.todo) == 0 && len(h.next.verdict
 func (h *Handler) fill() {
 	for yielded := false; ; {
 		for len(h.todo) > 0 && len(h.next.verdicts) < maxBatch && h.decideHere(h.todo[0]) {
-			h.todo = h.todo[1:]
+			h.todo = withoutFirst(h.todo)
 		}
 		if !h.hasRoom() {
 			return
@@ -86,6 +86,16 @@ func (h *Handler) fill() {
 			yielded = true
 		}
 	}
+}
+
+// withoutFirst is the rest of a line, which has its place again when it is empty: mostly,
+// one at a time waits in it.
+func withoutFirst(line []*request) []*request {
+	if len(line) > 1 {
+		return line[1:]
+	}
+	line[0] = nil
+	return line[:0]
 }
 
 // decideHere makes a request part of the next batch, or answers it. It reports false

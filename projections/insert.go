@@ -9,7 +9,12 @@ import (
 // Insert inserts rows, several with one statement, which takes half the time of Exec.
 // Into is the table with the names of the columns, as in SQL, and constant.
 func (tx *Tx) Insert(into string, columns int) *Insert {
-	return &Insert{tx: tx, into: into, columns: columns}
+	return &Insert{tx: tx, into: "INSERT INTO " + into, columns: columns}
+}
+
+// InsertMissing is Insert that passes over the rows whose primary key is there.
+func (tx *Tx) InsertMissing(into string, columns int) *Insert {
+	return &Insert{tx: tx, into: "INSERT OR IGNORE INTO " + into, columns: columns}
 }
 
 // Insert is a list of rows that are to be inserted: the last ones by End.
@@ -27,7 +32,7 @@ const together = 16
 // Row adds a row.
 func (i *Insert) Row(values ...any) error {
 	if len(values) != i.columns {
-		return fmt.Errorf("insert into %s: %d values for %d columns", i.into, len(values), i.columns)
+		return fmt.Errorf("%s: %d values for %d columns", i.into, len(values), i.columns)
 	}
 	i.waiting = append(i.waiting, values...)
 	if len(i.waiting) < together*i.columns {
@@ -58,5 +63,5 @@ func (i *Insert) End() error {
 
 func (i *Insert) statement(rows int) string {
 	row := "(?" + strings.Repeat(", ?", i.columns-1) + ")"
-	return "INSERT INTO " + i.into + " VALUES " + row + strings.Repeat(", "+row, rows-1)
+	return i.into + " VALUES " + row + strings.Repeat(", "+row, rows-1)
 }

@@ -39,11 +39,19 @@ func (v *Views) Rebuild(ctx context.Context, progress func(done, total eventstor
 func (v *Views) RebuildReport(ctx context.Context, progress func(done, total eventstore.Position)) (Rebuilt, error) {
 	var found Rebuilt
 	err := v.withScratch(ctx, rebuildSuffix, func(ctx context.Context, w *writer) error {
-		reached, err := v.remake(ctx, w, progress)
+		reached, err := v.fillToHead(ctx, w, progress)
 		if err != nil {
 			return err
 		}
-		if found, reached, err = v.contrast(ctx, w, reached); err != nil {
+		old, err := v.sumUp(ctx, w, reached)
+		if err != nil {
+			return err
+		}
+		defer old.end()
+		if err := v.complete(ctx, w); err != nil {
+			return err
+		}
+		if found, reached, err = v.contrast(ctx, w, reached, old); err != nil {
 			return err
 		}
 		v.tell(ctx, found)
@@ -81,24 +89,23 @@ func (v *Views) begin(ctx context.Context) error {
 				return errMoved
 			}
 		}
-		reached, err := v.remake(ctx, w, nil)
+		reached, err := v.fillToHead(ctx, w, nil)
 		if err != nil {
+			return err
+		}
+		if err := v.complete(ctx, w); err != nil {
 			return err
 		}
 		return v.takeOver(ctx, w, reached)
 	})
 }
 
-// remake fills a scratch file with all that the live file holds, and attaches that.
-func (v *Views) remake(ctx context.Context, w *writer, progress func(done, total eventstore.Position)) (eventstore.Position, error) {
-	reached, err := v.fillToHead(ctx, w, progress)
-	if err != nil {
-		return 0, err
-	}
+// complete gives a scratch file that is full its indexes, and attaches the live file.
+func (v *Views) complete(ctx context.Context, w *writer) error {
 	if err := w.transact(ctx, w.index); err != nil {
-		return 0, err
+		return err
 	}
-	return reached, v.attachLive(w)
+	return v.attachLive(w)
 }
 
 // catchUp applies to a scratch file what has come since it was filled, until that is so

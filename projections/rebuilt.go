@@ -3,6 +3,7 @@ package projections
 import (
 	"context"
 	"crypto/sha256"
+	"database/sql"
 	"errors"
 	"fmt"
 	"time"
@@ -40,46 +41,94 @@ func (r Rebuilt) Differs() bool {
 // ones are. They are there at once, if they follow the log at all.
 const oldRowsPatience = 5 * time.Second
 
-// contrast compares the old rows with the new ones, which it brings to the same position
-// first, and returns where they are then. The old ones are read as they are at one moment,
-// and go on meanwhile, unless they are in memory. What keeps them from being compared is
-// no reason not to replace them.
-func (v *Views) contrast(ctx context.Context, w *writer, reached eventstore.Position) (Rebuilt, eventstore.Position, error) {
-	if why := v.oldRowsAt(ctx, reached); why != nil {
-		return Rebuilt{Position: reached, Unknown: why.Error()}, reached, ctx.Err()
-	}
-	v.gate.RLock()
-	defer v.gate.RUnlock()
-	found := Rebuilt{}
-	err := w.aside(func() error {
-		at, err := v.evenly(w.query(selectLiveCheckpoints))
-		if err == nil && at < reached {
-			err = fmt.Errorf("the old rows are at position %d, and the new ones at %d", at, reached)
-		}
+// oldRows are the sums of the live file's tables, all at one position.
+type oldRows struct {
+	at   chan eventstore.Position // tells it as soon as it is known; closed
+	done chan struct{}            // closed when the live file has been read
+
+	sums    map[string]string // by table; to be read when done
+	unknown error             // why there are none
+
+	cancel context.CancelFunc
+}
+
+// end gives up what is still being read.
+func (o *oldRows) end() {
+	o.cancel()
+	<-o.done
+}
+
+// sumUp sums up the old rows, which must have come to a position, in a goroutine of its
+// own: meanwhile the new ones get their indexes and are summed up. They are read as they
+// are at one moment, and go on, unless they are in memory.
+func (v *Views) sumUp(ctx context.Context, w *writer, reached eventstore.Position) (*oldRows, error) {
+	var tables []string
+	for _, p := range w.projections {
+		own, err := w.tables("main", p.Name())
 		if err != nil {
-			found.Unknown = err.Error()
-			return nil
+			return nil, err
 		}
-		if err := v.fillHere(ctx, w, reached, at); err != nil {
+		tables = append(tables, own...)
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	old := &oldRows{at: make(chan eventstore.Position, 1), done: make(chan struct{}), sums: map[string]string{}, cancel: cancel}
+	go func() {
+		defer close(old.done)
+		defer close(old.at)
+		if old.unknown = v.oldRowsAt(ctx, reached); old.unknown == nil {
+			old.unknown = v.Read(ctx, func(tx *sql.Tx) error { return old.read(ctx, tx, v, reached, tables) })
+		}
+	}()
+	return old, nil
+}
+
+func (o *oldRows) read(ctx context.Context, tx *sql.Tx, v *Views, reached eventstore.Position, tables []string) error {
+	at, err := v.evenly(tx.QueryContext(ctx, selectCheckpoints))
+	if err == nil && at < reached {
+		err = fmt.Errorf("the old rows are at position %d, and the new ones at %d", at, reached)
+	}
+	if err != nil {
+		return err
+	}
+	o.at <- at
+	for _, table := range tables {
+		if err := ctx.Err(); err != nil {
 			return err
 		}
-		reached = at
-		for _, p := range w.projections {
-			replaced, err := w.replaced(ctx, p.Name())
-			var unreadable *oldRowsError
-			if errors.As(err, &unreadable) {
-				found.Projections, found.Unknown = nil, unreadable.Error()
-				return nil
-			}
-			if err != nil {
-				return err
-			}
-			found.Projections = append(found.Projections, replaced)
+		// The driver would look after a context that can end at every row.
+		rows, err := tx.QueryContext(context.WithoutCancel(ctx), "SELECT * FROM "+quote(table))
+		if err == nil {
+			o.sums[table], err = sum(rows)
 		}
-		return nil
-	})
-	found.Position = reached
-	return found, reached, err
+		if err != nil {
+			return fmt.Errorf("the old rows cannot be read: %w", err)
+		}
+	}
+	return nil
+}
+
+// contrast compares the old rows with the new ones, which it brings to the same position
+// first, and returns where they are then. What keeps them from being compared is no reason
+// not to replace them.
+func (v *Views) contrast(ctx context.Context, w *writer, reached eventstore.Position, old *oldRows) (Rebuilt, eventstore.Position, error) {
+	var found []Replaced
+	if at, known := <-old.at; known {
+		err := w.aside(func() (err error) {
+			if err = v.fillHere(ctx, w, reached, at); err == nil {
+				reached = at
+				found, err = w.replacements(ctx, old)
+			}
+			return err
+		})
+		if err != nil {
+			return Rebuilt{}, reached, err
+		}
+	}
+	<-old.done
+	if old.unknown != nil {
+		return Rebuilt{Position: reached, Unknown: old.unknown.Error()}, reached, ctx.Err()
+	}
+	return Rebuilt{Position: reached, Projections: found}, reached, nil
 }
 
 // oldRowsAt waits until the old rows have come to a position, and says why they do not.
@@ -99,41 +148,44 @@ func (v *Views) oldRowsAt(ctx context.Context, position eventstore.Position) err
 	return err
 }
 
-// oldRowsError says that the old rows cannot be read.
-type oldRowsError struct{ err error }
-
-func (e *oldRowsError) Error() string { return "the old rows cannot be read: " + e.err.Error() }
-func (e *oldRowsError) Unwrap() error { return e.err }
-
-// replaced sums up a projection's tables in the attached file, which are the old ones, and
-// in the main one.
-func (w *writer) replaced(ctx context.Context, projection string) (Replaced, error) {
-	r := Replaced{Projection: projection}
-	tables, err := w.tables("main", projection)
-	if err != nil {
-		return r, err
+// replacements sums up the new rows, and then holds them against the old ones.
+func (w *writer) replacements(ctx context.Context, old *oldRows) ([]Replaced, error) {
+	all := make([]Replaced, len(w.projections))
+	fresh, tables := map[string]string{}, make([][]string, len(w.projections))
+	for i, p := range w.projections {
+		var err error
+		if tables[i], err = w.tables("main", p.Name()); err != nil {
+			return nil, err
+		}
+		for _, table := range tables[i] {
+			if err := ctx.Err(); err != nil {
+				return nil, err
+			}
+			if fresh[table], err = w.sumOf("main", table); err != nil {
+				return nil, err
+			}
+		}
 	}
+	<-old.done
+	for i, p := range w.projections {
+		all[i] = replaced(p.Name(), tables[i], old.sums, fresh)
+	}
+	return all, nil
+}
+
+// replaced holds the sums of a projection's tables against each other.
+func replaced(projection string, tables []string, stored, fresh map[string]string) Replaced {
+	r := Replaced{Projection: projection}
 	before, after := sha256.New(), sha256.New()
 	for _, table := range tables {
-		if err := ctx.Err(); err != nil {
-			return r, err
-		}
-		stored, err := w.sumOf("live", table)
-		if err != nil {
-			return r, &oldRowsError{err}
-		}
-		fresh, err := w.sumOf("main", table)
-		if err != nil {
-			return r, err
-		}
-		if stored != fresh {
+		if stored[table] != fresh[table] {
 			r.Differ = append(r.Differ, table)
 		}
-		fmt.Fprintf(before, "%s %s\n", table, stored)
-		fmt.Fprintf(after, "%s %s\n", table, fresh)
+		fmt.Fprintf(before, "%s %s\n", table, stored[table])
+		fmt.Fprintf(after, "%s %s\n", table, fresh[table])
 	}
 	r.Old, r.New = fmt.Sprintf("%.16x", before.Sum(nil)), fmt.Sprintf("%.16x", after.Sum(nil))
-	return r, nil
+	return r
 }
 
 // tell logs what was found of the old rows.

@@ -166,6 +166,16 @@ func (s *stmt) exec(values ...driver.Value) (int64, error) {
 	return result.RowsAffected()
 }
 
+// run is exec for who does not ask how many rows it changed. As a query without rows, the
+// driver hands SQLite all arguments at once, and those of an exec one by one.
+func (s *stmt) run(values ...driver.Value) error {
+	rows, err := s.rows(values...)
+	if err != nil {
+		return err
+	}
+	return rows.Close()
+}
+
 // row runs the statement, copies its first row and reports whether there was one.
 func (s *stmt) row(dest []driver.Value, values ...driver.Value) (found bool, err error) {
 	rows, err := s.rows(values...)

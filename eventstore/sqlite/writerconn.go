@@ -155,9 +155,8 @@ func (w *writerConn) putOutcome(o *eventstore.Outcome, h *hasher) (fresh bool, e
 }
 
 func (w *writerConn) putEvent(r *eventstore.Record, h *hasher) error {
-	_, err := w.insertEvent.exec(int64(r.Position), r.Stream, int64(r.Version), r.Type, int64(r.Schema),
+	return w.insertEvent.run(int64(r.Position), r.Stream, int64(r.Version), r.Type, int64(r.Schema),
 		r.Actor, r.AppAdmin, r.Time.UnixMicro(), r.CommandID, string(r.Data), h.event(r))
-	return err
 }
 
 // blob keeps the driver from storing no bytes as NULL.

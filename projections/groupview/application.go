@@ -1,6 +1,7 @@
 package groupview
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
@@ -119,7 +120,7 @@ type ApplicationPage struct {
 // the page, and not with the number of applications.
 func (q *Queries) Applications(ctx context.Context, userID string, filter ApplicationFilter) (ApplicationPage, error) {
 	var page ApplicationPage
-	err := q.views.Read(ctx, func(tx *sql.Tx) (err error) {
+	err := q.read(ctx, func(ctx context.Context, tx *sql.Tx) (err error) {
 		if page.UnreadCount, err = unread(ctx, tx, userID); err != nil {
 			return err
 		}
@@ -135,7 +136,7 @@ func (q *Queries) Applications(ctx context.Context, userID string, filter Applic
 // UnreadCount is how many pending applications, to the live groups in which the user
 // is owner or admin now, are newer than the user's read mark.
 func (q *Queries) UnreadCount(ctx context.Context, userID string) (n int, err error) {
-	err = q.views.Read(ctx, func(tx *sql.Tx) error {
+	err = q.read(ctx, func(ctx context.Context, tx *sql.Tx) error {
 		n, err = unread(ctx, tx, userID)
 		return err
 	})
@@ -155,7 +156,7 @@ func (q *Queries) GroupApplications(ctx context.Context, groupID string, filter 
 		if after == "" {
 			filter.Cursor = start
 		}
-		err = q.views.Read(ctx, func(tx *sql.Tx) error {
+		err = q.read(ctx, func(ctx context.Context, tx *sql.Tx) error {
 			gid, _, err := newest(ctx, tx, groupID)
 			if err != nil {
 				return err
@@ -174,7 +175,7 @@ func (q *Queries) GroupApplications(ctx context.Context, groupID string, filter 
 // sees it. An ID that is none gives ErrNotFound.
 func (q *Queries) Application(ctx context.Context, applicationID string) (Application, error) {
 	var a Application
-	err := q.views.Read(ctx, func(tx *sql.Tx) (err error) {
+	err := q.read(ctx, func(ctx context.Context, tx *sql.Tx) (err error) {
 		groupID, incarnation, n, ok := domain.ParseApplicationID(applicationID)
 		if !ok {
 			return notFound("%q is not the ID of an application", applicationID)
@@ -194,12 +195,14 @@ func (q *Queries) Application(ctx context.Context, applicationID string) (Applic
 }
 
 // What is shown of an application a to a group g, from somebody f. Mostly it is f who
-// would become a member, and nobody has decided.
+// would become a member, nobody has decided, and it was never made again. What that says
+// already is empty or 0, and seenBy puts it in: each text and each large number that the
+// driver hands over is an allocation or two.
 const (
 	selectApplication = `SELECT g.id, g.incarnation, a.n, a.kind, f.id,
-		iif(a.candidate = a.from_uid, f.id, (SELECT id FROM users WHERE uid = a.candidate)), a.message, a.state,
+		iif(a.candidate = a.from_uid, '', (SELECT id FROM users WHERE uid = a.candidate)), a.message, a.state,
 		iif(a.decided_by = 0, '', (SELECT id FROM users WHERE uid = a.decided_by)), a.by_app_admin, a.reason,
-		a.submitted_at, a.at, a.closed_at, a.position `
+		iif(a.submitted_at = a.at, 0, a.submitted_at), a.at, a.closed_at, a.position `
 
 	selectOneApplication = selectApplication + `FROM groups g CROSS JOIN applications a ON a.gid = g.gid CROSS JOIN users f ON f.uid = a.from_uid
 		WHERE g.id = +? AND g.incarnation = +? AND a.n = +?`
@@ -225,7 +228,8 @@ func (r *applicationRow) seenBy(viewer string) Application {
 	a := r.Application
 	a.ApplicationID = domain.ApplicationID(a.GroupID, int(r.incarnation), int(r.n))
 	a.Kind, a.State, a.Position = domain.ApplicationKind(r.kind), ApplicationState(r.state), eventstore.Position(r.position)
-	a.SubmittedAt, a.At, a.HandledAt = moment(r.submittedAt), moment(r.at), clock(r.closedAt)
+	a.UserID = cmp.Or(a.UserID, a.From)
+	a.SubmittedAt, a.At, a.HandledAt = moment(cmp.Or(r.submittedAt, r.at)), moment(r.at), clock(r.closedAt)
 	switch {
 	case a.State == Pending:
 		a.HandleStatus = Unhandled

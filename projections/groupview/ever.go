@@ -35,7 +35,7 @@ func (q *Queries) EverNear(ctx context.Context, userID string, until eventstore.
 
 func (q *Queries) ever(ctx context.Context, query, userID string, until eventstore.Position) ([]string, error) {
 	var ids []string
-	err := q.views.Read(ctx, func(tx *sql.Tx) error {
+	err := q.read(ctx, func(ctx context.Context, tx *sql.Tx) error {
 		uid, err := userKey(ctx, tx, userID)
 		if uid == 0 {
 			return err

@@ -50,7 +50,7 @@ type RoleCounts struct {
 // had gives an error that wraps ErrNotFound.
 func (q *Queries) Group(ctx context.Context, groupID string) (Group, error) {
 	var g Group
-	err := q.views.Read(ctx, func(tx *sql.Tx) error {
+	err := q.read(ctx, func(ctx context.Context, tx *sql.Tx) error {
 		gid, err := scanGroup(tx.QueryRowContext(ctx, selectGroup+" WHERE g.id = +? ORDER BY g.incarnation DESC LIMIT 1", groupID), &g)
 		if errors.Is(err, sql.ErrNoRows) {
 			return notFound("no group has the ID %q", groupID)
@@ -107,7 +107,7 @@ func (q *Queries) groupPage(ctx context.Context, filter GroupFilter, lastID stri
 		query = selectAnyGroups
 	}
 	var page []Group
-	err := q.views.Read(ctx, func(tx *sql.Tx) error {
+	err := q.read(ctx, func(ctx context.Context, tx *sql.Tx) error {
 		// Group IDs are printable ASCII: 0x7f is beyond all that begin with the prefix.
 		rows, err := tx.QueryContext(ctx, query, lastID, lastIncarnation, filter.Prefix+"\x7f", string(filter.Type), groupPage)
 		var gids []int64

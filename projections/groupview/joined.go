@@ -57,14 +57,10 @@ func (q *Queries) JoinedGroupPage(ctx context.Context, userID string, policies d
 			return JoinedGroupPage{}, fmt.Errorf("joined groups: %w", err)
 		}
 	}
-	err := q.views.Read(ctx, func(tx *sql.Tx) error {
-		uid, err := userKey(ctx, tx, userID)
-		if uid == 0 {
-			return err
-		}
+	err := q.read(ctx, func(ctx context.Context, tx *sql.Tx) error {
 		// Not limited by SQL: what is not listed does not count. Rows are read as they are
 		// asked for, so the rest costs nothing.
-		rows, err := tx.QueryContext(ctx, selectJoined, uid, row.gid)
+		rows, err := tx.QueryContext(ctx, selectJoined, userID, row.gid)
 		if err != nil {
 			return err
 		}
@@ -96,7 +92,7 @@ func (q *Queries) JoinedGroupPage(ctx context.Context, userID string, policies d
 const selectJoined = `SELECT g.gid, g.id, g.incarnation, g.type, g.topics, g.name, g.face_url, coalesce(o.id, ''), g.members, g.muted,
 		m.role, m.joined_at, g.created_at, g.last_at
 	FROM members m CROSS JOIN groups g ON g.gid = m.gid LEFT JOIN users o ON o.uid = g.owner
-	WHERE m.uid = +? AND m.gid > ? ORDER BY m.gid`
+	WHERE m.uid = (SELECT uid FROM users WHERE id = +?) AND m.gid > ? ORDER BY m.gid`
 
 // joinedRow is a row of selectJoined. One takes in all rows of a page, one after the other.
 type joinedRow struct {
@@ -124,7 +120,7 @@ func (r *joinedRow) group() JoinedGroup {
 // for any number of groups.
 func (q *Queries) GroupsOf(ctx context.Context, userID string) (int, error) {
 	var n int
-	err := q.views.Read(ctx, func(tx *sql.Tx) error {
+	err := q.read(ctx, func(ctx context.Context, tx *sql.Tx) error {
 		err := tx.QueryRowContext(ctx, "SELECT live_groups FROM users WHERE id = ?", userID).Scan(&n)
 		if errors.Is(err, sql.ErrNoRows) {
 			return nil

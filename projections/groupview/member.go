@@ -50,7 +50,7 @@ func (q *Queries) Members(ctx context.Context, groupID string, filter MemberFilt
 func (q *Queries) MemberPage(ctx context.Context, groupID string, filter MemberFilter, after string, limit int) (MemberPage, error) {
 	limit = limited(limit)
 	page := MemberPage{Members: paper[Member](limit)}
-	err := q.views.Read(ctx, func(tx *sql.Tx) error {
+	err := q.read(ctx, func(ctx context.Context, tx *sql.Tx) error {
 		gid, seq, err := memberCursor(ctx, tx, groupID, after)
 		if err != nil {
 			return err
@@ -155,7 +155,7 @@ func membership(ctx context.Context, tx *sql.Tx, userID string, gid int64) (m Me
 // group and a user who is not a member give ErrNotFound.
 func (q *Queries) Member(ctx context.Context, groupID, userID string) (Member, error) {
 	var m Member
-	err := q.views.Read(ctx, func(tx *sql.Tx) error {
+	err := q.read(ctx, func(ctx context.Context, tx *sql.Tx) error {
 		gid, _, err := newest(ctx, tx, groupID)
 		if err != nil {
 			return err
@@ -182,7 +182,7 @@ type Ban struct {
 // were first seen. It reads them at once: bans are few.
 func (q *Queries) Bans(ctx context.Context, groupID string) ([]Ban, error) {
 	bans := []Ban{}
-	err := q.views.Read(ctx, func(tx *sql.Tx) error {
+	err := q.read(ctx, func(ctx context.Context, tx *sql.Tx) error {
 		gid, _, err := newest(ctx, tx, groupID)
 		if err != nil {
 			return err

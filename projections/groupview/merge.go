@@ -21,28 +21,31 @@ var (
 // selectNewest is the statement that merges the applications to several groups, newest
 // first. A source is a group's applications of one kind, open or not, for each kind has
 // an index. The queue gives out the newest of its rows, and the row that follows in the
-// same source takes its place. At first a source has a row that is no application (n =
-// 0), just after the group's last submission or refresh: where its turn does not come,
-// the source is never looked at.
+// same source takes its place. At first a source has a row that is no application, just
+// after the group's last submission or refresh: where its turn does not come, the source
+// is never looked at.
 //
-// The queue goes on while rows are asked for, and the last LIMIT ends that. So a page
-// costs a step down an index for each group and for each application on it, however many
-// there are.
+// The queue has positions alone, which the indexes do without the table. It goes on while
+// rows are asked for, and the last LIMIT ends that. So a page costs a step down an index
+// for each group, and three steps for each application on it, however many there are.
 //
 // ?2 is the position to begin before, ?3 the number of rows, ?4 a Selection.
 func selectNewest(whose string) string {
-	return `WITH RECURSIVE queue (gid, open, n, position) AS (
+	return `WITH RECURSIVE queue (gid, open, found, position) AS (
 		SELECT g.gid, 1, 0, min(g.asked_position + 1, ?2) FROM ` + whose + ` AND g.pending > 0 AND ?4 <> 2
 		UNION ALL
 		SELECT g.gid, 0, 0, min(g.asked_position + 1, ?2) FROM ` + whose + ` AND g.submitted > g.pending AND ?4 <> 1
 		UNION ALL
-		SELECT q.gid, q.open, a.n, a.position FROM queue q CROSS JOIN applications a ON a.gid = q.gid AND a.n = iif(q.open,
-			(SELECT n FROM applications WHERE gid = q.gid AND state = 0 AND position < q.position ORDER BY position DESC LIMIT 1),
-			(SELECT n FROM applications WHERE gid = q.gid AND state > 0 AND position < q.position ORDER BY position DESC LIMIT 1))
+		SELECT q.gid, q.open, 1, iif(q.open,
+			(SELECT position FROM applications WHERE gid = q.gid AND state = 0 AND position < q.position ORDER BY position DESC LIMIT 1),
+			(SELECT position FROM applications WHERE gid = q.gid AND state > 0 AND position < q.position ORDER BY position DESC LIMIT 1))
+		FROM queue q WHERE q.position IS NOT NULL
 		ORDER BY 4 DESC
 	)
-	` + selectApplication + `FROM queue q CROSS JOIN groups g ON g.gid = q.gid CROSS JOIN applications a ON a.gid = q.gid AND a.n = q.n
-		CROSS JOIN users f ON f.uid = a.from_uid WHERE q.n > 0 LIMIT +?3`
+	` + selectApplication + `FROM queue q CROSS JOIN groups g ON g.gid = q.gid CROSS JOIN applications a ON a.gid = q.gid AND a.n = iif(q.open,
+			(SELECT n FROM applications WHERE gid = q.gid AND state = 0 AND position = +q.position),
+			(SELECT n FROM applications WHERE gid = q.gid AND state > 0 AND position = +q.position))
+		CROSS JOIN users f ON f.uid = a.from_uid WHERE q.found LIMIT +?3`
 }
 
 // newestFirst reads a page with one of the two statements, as a viewer sees it.

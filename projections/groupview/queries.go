@@ -1,6 +1,7 @@
 package groupview
 
 import (
+	"context"
 	"database/sql"
 	"encoding/base64"
 	"errors"
@@ -39,6 +40,13 @@ type Queries struct {
 
 // NewQueries returns the questions to a views file that View is kept in.
 func NewQueries(views *projections.Views) *Queries { return &Queries{views: views} }
+
+// read answers from one state of the rows. The statements have a context that does not
+// end, for the driver looks after one that may at every row, which took a fifth of the
+// time of a page. The transaction ends with the caller's, and its rows do.
+func (q *Queries) read(ctx context.Context, fn func(ctx context.Context, tx *sql.Tx) error) error {
+	return q.views.Read(ctx, func(tx *sql.Tx) error { return fn(context.WithoutCancel(ctx), tx) })
+}
 
 // notFound is an error that says what was looked for.
 func notFound(format string, args ...any) error {

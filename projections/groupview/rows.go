@@ -38,7 +38,8 @@ type rows struct {
 		members      []*member
 		applications []*application
 	}
-	kept int // rows in memory
+	kept  int // rows in memory
+	ended int // memberships and applications among the changed, about
 }
 
 // begin starts a page. While tables are filled, it reads what they hold already, up to so
@@ -74,11 +75,6 @@ func (r *rows) end(keep int) error {
 	return r.tx.Index() // what is forgotten will be looked up
 }
 
-// unwritten is how many rows differ from those in the tables.
-func (r *rows) unwritten() int {
-	return len(r.changed.users) + len(r.changed.groups) + len(r.changed.members) + len(r.changed.applications)
-}
-
 // forget drops all rows from memory. Nothing may be unwritten.
 func (r *rows) forget() {
 	r.users, r.groups = map[string]*user{}, map[string]*group{}
@@ -88,39 +84,77 @@ func (r *rows) forget() {
 // flush writes every changed row once, in the order of the tables: rows that follow
 // one another go to the same page.
 func (r *rows) flush() error {
-	order(r.changed.users, func(u *user) int64 { return u.uid })
-	order(r.changed.groups, func(g *group) int64 { return g.gid })
-	order(r.changed.members, func(m *member) int64 { return m.gid<<32 | int64(m.seq) })
-	order(r.changed.applications, func(a *application) int64 { return a.group.gid<<32 | int64(a.n) })
+	c := &r.changed
+	order(c.users, func(u *user) int64 { return u.uid })
+	order(c.groups, func(g *group) int64 { return g.gid })
 	users := r.tx.Insert("users (uid, id, live_groups, read_position, read_at)", 5)
-	for _, u := range r.changed.users {
+	for _, u := range c.users {
 		if err := u.write(r.tx, users); err != nil {
 			return fmt.Errorf("write user %q: %w", u.id, err)
 		}
 	}
-	for _, g := range r.changed.groups {
+	for _, g := range c.groups {
 		if err := g.write(r.tx); err != nil {
 			return fmt.Errorf("write group %q: %w", g.id, err)
 		}
 	}
+	if err := errors.Join(users.End(), r.writeMembers(c.members), r.writeApplications(c.applications)); err != nil {
+		return err
+	}
+	c.users, c.groups = emptied(c.users), emptied(c.groups)
+	c.members, c.applications = emptied(c.members), emptied(c.applications)
+	r.ended = 0
+	return nil
+}
+
+// flushEnded writes the memberships and applications that have ended: no event will change
+// them again.
+func (r *rows) flushEnded() error {
+	c := &r.changed
+	var gone []*member
+	var closed []*application
+	c.members = slices.DeleteFunc(c.members, func(m *member) bool {
+		if m.gone {
+			gone = append(gone, m)
+		}
+		return m.gone
+	})
+	c.applications = slices.DeleteFunc(c.applications, func(a *application) bool {
+		if a.state != Pending {
+			closed = append(closed, a)
+		}
+		return a.state != Pending
+	})
+	r.ended = 0
+	return errors.Join(r.writeMembers(gone), r.writeApplications(closed))
+}
+
+func (r *rows) writeMembers(changed []*member) error {
+	order(changed, func(m *member) int64 { return m.gid<<32 | int64(m.seq) })
 	members := r.tx.Insert("members (gid, seq, uid, role, joined_at, name_card, custom, muted_until)", 8)
-	for _, m := range r.changed.members {
-		if err := m.write(r.tx, members); err != nil {
+	former := r.tx.InsertMissing("former (uid, gid)", 2)
+	for _, m := range changed {
+		if err := m.write(r.tx, members, former); err != nil {
 			return fmt.Errorf("write member %d of group %d: %w", m.seq, m.gid, err)
 		}
 	}
+	if err := errors.Join(members.End(), former.End()); err != nil {
+		return fmt.Errorf("write members: %w", err)
+	}
+	return nil
+}
+
+func (r *rows) writeApplications(changed []*application) error {
+	order(changed, func(a *application) int64 { return a.group.gid<<32 | int64(a.n) })
 	applications := r.tx.Insert("applications (gid, "+applicationColumns+")", 16)
-	for _, a := range r.changed.applications {
+	for _, a := range changed {
 		if err := a.write(r.tx, applications); err != nil {
 			return fmt.Errorf("write application %d to group %d: %w", a.n, a.group.gid, err)
 		}
 	}
-	if err := errors.Join(users.End(), members.End(), applications.End()); err != nil {
-		return fmt.Errorf("write rows: %w", err)
+	if err := applications.End(); err != nil {
+		return fmt.Errorf("write applications: %w", err)
 	}
-	c := &r.changed
-	c.users, c.groups = emptied(c.users), emptied(c.groups)
-	c.members, c.applications = emptied(c.members), emptied(c.applications)
 	return nil
 }
 

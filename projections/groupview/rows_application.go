@@ -122,6 +122,7 @@ func (r *rows) decide(g *group, applicationID string, state ApplicationState, re
 func (r *rows) shut(a *application, state ApplicationState, e *event) {
 	g := a.group
 	g.pending--
+	r.ended++
 	g.count64(a.ord, -1)
 	a.state, a.closedAt, a.closed = state, micros(e.Time), uint64(e.Position)
 	r.touchApplication(a)

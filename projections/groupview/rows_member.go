@@ -105,6 +105,7 @@ func (r *rows) remove(g *group, userID string, e *event) error {
 	}
 	g.count--
 	m.gone = true
+	r.ended++
 	m.user.liveGroups--
 	r.touchUser(m.user)
 	r.touchMember(m)
@@ -173,6 +174,7 @@ func (r *rows) dissolve(g *group, cause string, e *event) error {
 		if m != nil {
 			m.user.liveGroups--
 			m.gone, m.stored = true, false // its row goes with all others of the group
+			r.ended++
 			r.touchUser(m.user)
 			r.touchMember(m)
 		}
@@ -221,7 +223,7 @@ func (r *rows) dissolveStored(g *group, e *event) error {
 	return nil
 }
 
-func (m *member) write(tx *projections.Tx, rows *projections.Insert) error {
+func (m *member) write(tx *projections.Tx, rows, former *projections.Insert) error {
 	m.changed = false
 	switch {
 	case m.gone:
@@ -230,7 +232,7 @@ func (m *member) write(tx *projections.Tx, rows *projections.Insert) error {
 				return err
 			}
 		}
-		return tx.Exec("INSERT OR IGNORE INTO former (uid, gid) VALUES (?, ?)", m.user.uid, m.gid)
+		return former.Row(m.user.uid, m.gid)
 	case m.stored:
 		return tx.Exec("UPDATE members SET role = ?, name_card = ?, custom = ?, muted_until = ? WHERE gid = ? AND seq = ?",
 			int(m.role), m.nameCard, m.custom, m.mutedUntil, m.gid, m.seq)

@@ -35,7 +35,8 @@ func (*View) Schema() string { return schema }
 
 // Apply brings a page of events into the rows. Each row that the page changes is
 // written once, however many of its events do. While tables are filled, so is each row
-// that many pages change.
+// that many pages change: what has ended is written soon, beside the pages that follow,
+// and the rest by Flush.
 func (v *View) Apply(_ context.Context, tx *projections.Tx, events []projections.Event) error {
 	r := tx.Memo(func() any { return new(rows) }).(*rows)
 	if err := r.begin(tx, v.fill); err != nil {
@@ -49,10 +50,13 @@ func (v *View) Apply(_ context.Context, tx *projections.Tx, events []projections
 	if !tx.Filling() {
 		return r.end(v.keep)
 	}
-	if r.unwritten() < v.fill/2 && r.kept <= v.fill {
-		return nil
+	switch {
+	case r.kept > v.fill:
+		return r.end(v.fill)
+	case r.ended > v.fill/8:
+		return r.flushEnded()
 	}
-	return r.end(v.fill)
+	return nil
 }
 
 // Flush writes the rows that Apply has kept back.

@@ -17,28 +17,29 @@ const pageSize = groupview.DefaultLimit
 type list struct {
 	name, what string
 	page       func(ctx context.Context, e *grouplog.Engine, w world, cursor string, limit int) (rows int, next string, err error)
+	bare       bareList
 }
 
 var lists = []list{
 	{"joined-list", "a page of 50 of a user's joined groups, from anywhere in the list,", func(ctx context.Context, e *grouplog.Engine, w world, cursor string, limit int) (int, string, error) {
 		page, err := e.JoinedGroupPage(ctx, w.joiner(), cursor, limit)
 		return len(page.Groups), page.Next, err
-	}},
+	}, bareJoined},
 	{"member-page", "a page of 50 of a group's members, from anywhere in the list,", func(ctx context.Context, e *grouplog.Engine, w world, cursor string, limit int) (int, string, error) {
 		page, err := e.MemberPage(ctx, w.group(), groupview.MemberFilter{}, cursor, limit)
 		return len(page.Members), page.Next, err
-	}},
+	}, bareMembers},
 	{"applications", "a page of 50 of the pending applications to ten groups, from anywhere in the list, with the unread count,", func(ctx context.Context, e *grouplog.Engine, w world, cursor string, limit int) (int, string, error) {
 		page, err := e.Applications(ctx, w.approver(), groupview.ApplicationFilter{Select: groupview.PendingApplications, Limit: limit, Cursor: cursor})
 		return len(page.Applications), page.Next, err
-	}},
+	}, bareApplications},
 	{"unread", "the count of unread applications to ten groups, of which half are read,", func(ctx context.Context, e *grouplog.Engine, w world, _ string, _ int) (int, string, error) {
 		unread, err := e.UnreadApplications(ctx, w.approver())
 		if want := w.rows - w.rows/2 - 1; err == nil && unread != want {
 			err = fmt.Errorf("%d applications are unread, not %d", unread, want)
 		}
 		return w.rows, "", err
-	}},
+	}, barePending},
 }
 
 // openLists opens the trials of questions.
@@ -48,6 +49,10 @@ func openLists(ctx context.Context, s *Session) error {
 		return err
 	}
 	engine, err := s.engine(ctx, path)
+	if err != nil {
+		return err
+	}
+	pages, err := openBarePages(ctx, s, path)
 	if err != nil {
 		return err
 	}
@@ -72,16 +77,17 @@ func openLists(ctx context.Context, s *Session) error {
 				continue
 			}
 			random := rand.New(rand.NewPCG(uint64(s.rounds), 3))
-			var ofMany, ofLess []time.Duration
+			var ofMany, ofLess, ofBare []time.Duration
 			for range s.sizes.Queries {
 				if err := s.inTurn(
+					pages[i].timed(ctx, random, &ofBare),
 					l.timed(ctx, engine, many, cursors[i].many[random.IntN(len(cursors[i].many))], &ofMany),
 					l.timed(ctx, engine, less, cursors[i].less[random.IntN(len(cursors[i].less))], &ofLess),
 				); err != nil {
 					return err
 				}
 			}
-			s.add(l.name, milliseconds(quantile(ofMany, 0.99)), milliseconds(quantile(ofLess, 0.99)))
+			s.add(l.name, milliseconds(quantile(ofMany, 0.99)), milliseconds(quantile(ofBare, 0.99)))
 			s.add(l.name+flat, milliseconds(quantile(ofMany, 0.5)), milliseconds(quantile(ofLess, 0.5)))
 		}
 		return nil

@@ -1,0 +1,103 @@
+package bench
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"time"
+)
+
+// bareList is the floor of a list of a million: a page that a statement reads which knows
+// where it begins. It merges nothing, counts nothing, and looks nobody up.
+type bareList struct {
+	key  string // the key that the rows share, and the place before the first; ? is whose they are
+	page string // 50 rows; ?1 is the key, ?2 the place before them
+	of   func(world) (whose string, rows int)
+}
+
+var (
+	bareJoined = bareList{
+		"SELECT m.uid, min(m.gid) - 1 FROM users u JOIN members m ON m.uid = u.uid WHERE u.id = ?",
+		`SELECT g.id, g.incarnation, g.type, g.topics, g.name, g.face_url, o.id, g.members, g.muted, m.role, m.joined_at, g.created_at, g.last_at
+			FROM members m CROSS JOIN groups g ON g.gid = m.gid CROSS JOIN users o ON o.uid = g.owner
+			WHERE m.uid = +?1 AND m.gid > ?2 ORDER BY m.gid LIMIT 50`,
+		func(w world) (string, int) { return w.joiner(), w.rows },
+	}
+	bareMembers = bareList{
+		"SELECT gid, -1 FROM groups WHERE id = ?",
+		`SELECT u.id, m.role, m.joined_at, m.name_card, m.custom, m.muted_until
+			FROM members m CROSS JOIN users u ON u.uid = m.uid WHERE m.gid = +?1 AND m.seq > ?2 ORDER BY m.seq LIMIT 50`,
+		func(w world) (string, int) { return w.group(), w.rows },
+	}
+	bareApplications = bareList{
+		"SELECT gid, 0 FROM groups WHERE id = ?",
+		`SELECT a.n, a.kind, f.id, a.message, a.state, a.by_app_admin, a.reason, a.submitted_at, a.at, a.closed_at, a.position
+			FROM applications a CROSS JOIN users f ON f.uid = a.from_uid WHERE a.gid = +?1 AND a.n > ?2 ORDER BY a.n LIMIT 50`,
+		func(w world) (string, int) { return w.approved(0), w.rows / approverGroups },
+	}
+	barePending = bareList{
+		"SELECT uid, 0 FROM users WHERE id = ?",
+		"SELECT g.pending FROM members m CROSS JOIN groups g ON g.gid = m.gid WHERE m.uid = +?1 AND m.gid > ?2",
+		func(w world) (string, int) { return w.approver(), 0 },
+	}
+)
+
+// barePage asks for pages of a bareList.
+type barePage struct {
+	statement  *sql.Stmt
+	key, first int64
+	rows       int
+}
+
+// openBarePages opens the read models of a log by database/sql, for each of the lists.
+func openBarePages(ctx context.Context, s *Session, path string) ([]barePage, error) {
+	db, err := sql.Open("sqlite3", "file:"+strings.TrimSuffix(path, ".db")+".views.db?mode=ro&_busy_timeout=5000&_cache_size=-8000")
+	if err != nil {
+		return nil, err
+	}
+	s.later(db.Close)
+	db.SetMaxOpenConns(1)
+	many, _ := s.sizes.worlds()
+	pages := make([]barePage, len(lists))
+	for i, l := range lists {
+		p := &pages[i]
+		var whose string
+		whose, p.rows = l.bare.of(many)
+		if err := db.QueryRowContext(ctx, l.bare.key, whose).Scan(&p.key, &p.first); err != nil {
+			return nil, fmt.Errorf("%s: the floor: %w", l.name, err)
+		}
+		if p.statement, err = db.PrepareContext(ctx, l.bare.page); err != nil {
+			return nil, fmt.Errorf("%s: the floor: %w", l.name, err)
+		}
+	}
+	return pages, nil
+}
+
+// timed reads a page from anywhere and notes how long it takes.
+func (p *barePage) timed(ctx context.Context, random *rand.Rand, times *[]time.Duration) func() error {
+	return func() error {
+		start := time.Now()
+		rows, err := p.statement.QueryContext(context.WithoutCancel(ctx), p.key, p.first+random.Int64N(int64(max(1, p.rows-pageSize))))
+		if err != nil {
+			return err
+		}
+		defer rows.Close()
+		columns, err := rows.Columns()
+		if err != nil {
+			return err
+		}
+		values := make([]any, len(columns))
+		for i := range values {
+			values[i] = new(any)
+		}
+		for rows.Next() {
+			if err := rows.Scan(values...); err != nil {
+				return err
+			}
+		}
+		*times = append(*times, time.Since(start))
+		return rows.Err()
+	}
+}
