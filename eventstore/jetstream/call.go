@@ -57,6 +57,17 @@ func (c *call) take() bool {
 	return c.state.CompareAndSwap(callQueued, callTaken) || c.state.Load() == callTaken
 }
 
+// stream is that of all commits, if there is one.
+func (c *call) stream() (stream string, one bool) {
+	stream = c.commits[0].Stream
+	for i := range c.commits {
+		if c.commits[i].Stream != stream {
+			return "", false
+		}
+	}
+	return stream, true
+}
+
 // answer is what the caller of Append is told. Where every commit has failed, and not
 // because of what the log holds, the call has.
 func (c *call) answer() ([]eventstore.Result, error) {
@@ -100,7 +111,9 @@ func (s *Store) Append(ctx context.Context, commits ...eventstore.Commit) ([]eve
 	}
 	c := &call{commits: commits, results: make([]eventstore.Result, len(commits)), done: make(chan struct{})}
 	c.left.Store(int64(len(commits)))
-	s.lanes.add(c)
+	if stream, items := s.lanes.add(c); items != nil {
+		s.lanes.leave(stream, s.serve(stream, items))
+	}
 	select {
 	case <-c.done:
 	case <-ctx.Done():
@@ -117,7 +130,8 @@ func (s *Store) Append(ctx context.Context, commits ...eventstore.Commit) ([]eve
 }
 
 // lanes are the commits that wait, by stream: one goroutine serves each stream that has
-// any, so that a stream has one message under way.
+// any, so that a stream has one message under way. Who comes to a stream that nobody
+// serves, serves it for the first message, which spares waking another, and then leaves it.
 type lanes struct {
 	serve func(stream string, items []*item) (again []*item)
 
@@ -126,10 +140,21 @@ type lanes struct {
 	busy    map[string]bool
 }
 
-func (l *lanes) add(c *call) {
+// add lets a call's commits wait, and has them served. The commits of a call to one stream
+// that nobody serves are returned instead: the caller serves them, and leaves the stream.
+func (l *lanes) add(c *call) (stream string, items []*item) {
 	parts := map[string]*part{}
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if stream, one := c.stream(); one && !l.busy[stream] {
+		l.busy[stream] = true
+		p := &part{call: c}
+		c.take()
+		for i := range c.commits {
+			items = append(items, &item{part: p, index: i})
+		}
+		return stream, items
+	}
 	for i := range c.commits {
 		stream := c.commits[i].Stream
 		p := parts[stream]
@@ -140,13 +165,25 @@ func (l *lanes) add(c *call) {
 		l.waiting[stream] = append(l.waiting[stream], &item{part: p, index: i})
 		if !l.busy[stream] {
 			l.busy[stream] = true
-			go l.run(stream)
+			go l.run(stream, nil)
 		}
 	}
+	return "", nil
 }
 
-func (l *lanes) run(stream string) {
-	var items []*item
+// leave has those served who have come to a stream meanwhile, and what must be judged again.
+func (l *lanes) leave(stream string, again []*item) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if len(again) == 0 && len(l.waiting[stream]) == 0 {
+		delete(l.busy, stream)
+		return
+	}
+	go l.run(stream, again)
+}
+
+// run serves a stream until nobody waits.
+func (l *lanes) run(stream string, items []*item) {
 	for {
 		l.mu.Lock()
 		items = append(items, l.waiting[stream]...)

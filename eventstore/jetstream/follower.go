@@ -13,6 +13,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/grouplog/grouplog/eventstore"
+	"github.com/grouplog/grouplog/eventstore/sqlite"
 )
 
 // lookAround is how often the follower asks how far the log goes when no bell rings:
@@ -299,9 +300,8 @@ func (f *follower) step(ctx context.Context, patient bool) (progress, error) {
 func (f *follower) settle() {
 	unannounced := 0
 	for r := range f.begun {
-		results, err := r.wait()
-		if err == nil {
-			f.done(r, results)
+		if _, err := r.wait(); err == nil {
+			f.done(r)
 		} else {
 			f.fail(r, err)
 		}
@@ -332,6 +332,7 @@ type replicating struct {
 	body    *body
 	shard   int
 	token   uint64 // its sequence number in the shard
+	void    bool   // it was sourced a second time
 	attempt int
 	wait    func() ([]eventstore.Result, error)
 }
@@ -353,12 +354,13 @@ func (f *follower) begin(ctx context.Context, e *entry) error {
 			Reason: fmt.Sprintf("it is number %d of the stream %s, and number %d has not come", r.token, f.store.shards.name(r.shard), last+1),
 		})
 	}
-	var commits []eventstore.Commit
-	if r.token == last+1 {
-		commits = b.commits()
+	entry := &sqlite.Entry{Mark: e.sequence, Judged: func(results []eventstore.Result) { f.judged(r, results) }}
+	if r.void = r.token <= last; !r.void {
+		entry.Commits = b.commits()
 		f.ahead[r.shard] = r.token
 	}
-	if r.wait, err = f.store.replica.Replicate(ctx, e.sequence, f.ahead.note(), commits...); err != nil {
+	entry.Note = f.ahead.note()
+	if r.wait, err = f.store.replica.Replicate(ctx, entry); err != nil {
 		f.ahead[r.shard] = last
 		return err
 	}
@@ -367,9 +369,15 @@ func (f *follower) begin(ctx context.Context, e *entry) error {
 	return nil
 }
 
-// done notes that a message is in the replica.
-func (f *follower) done(r *replicating, results []eventstore.Result) {
-	e, at := r.entry, place{version: r.body.After, token: r.token}
+// judged answers a message's caller, and notes where its stream is: what comes of a
+// message is certain before it is in the replica, and who reads waits for that anyway.
+// The replica's writer calls it, message by message; one that must be written again is
+// judged again, and comes to the same.
+func (f *follower) judged(r *replicating, results []eventstore.Result) {
+	if r.void {
+		return
+	}
+	at := place{version: r.body.After, token: r.token}
 	for i := range results {
 		if results[i].Last > 0 {
 			at.version = results[i].Version
@@ -377,19 +385,23 @@ func (f *follower) done(r *replicating, results []eventstore.Result) {
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	p := f.expected[e.header.Get(jetstream.MsgIDHeader)]
-	if r.token > f.reached[r.shard] {
-		f.reached[r.shard] = r.token
-		f.places.move(r.body.Stream, at, p != nil)
-	}
-	f.applied = e.sequence
-	f.known = max(f.known, e.sequence)
-	delete(f.delivered, e.sequence)
+	p := f.expected[r.entry.header.Get(jetstream.MsgIDHeader)]
+	f.places.move(r.body.Stream, at, p != nil)
 	if p != nil {
 		delete(f.expected, p.id())
 		p.results = results
 		close(p.done)
 	}
+}
+
+// done notes that a message is in the replica.
+func (f *follower) done(r *replicating) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.reached[r.shard] = max(f.reached[r.shard], r.token)
+	f.applied = r.entry.sequence
+	f.known = max(f.known, f.applied)
+	delete(f.delivered, f.applied)
 }
 
 // announce wakes those who wait for the replica to go on.

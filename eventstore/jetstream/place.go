@@ -44,10 +44,12 @@ func (p *places) get(stream string) (place, bool) {
 func (p *places) move(stream string, at place, own bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if _, known := p.last[stream]; !known {
-		if !own {
-			return
-		}
+	switch last, known := p.last[stream]; {
+	case at.token < last.token: // it is written again, and the stream has gone on
+		return
+	case !known && !own:
+		return
+	case !known:
 		for other := range p.last {
 			if len(p.last) < maxPlaces {
 				break

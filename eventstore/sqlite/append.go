@@ -65,8 +65,7 @@ func (db *DB) enqueue(ctx context.Context, r *request) (*request, error) {
 // request is one call of Append on its way through the writer.
 type request struct {
 	commits []eventstore.Commit
-	mark    uint64 // of a replica; 0 otherwise
-	note    []byte
+	entry   *Entry // that they are, of a replica; nil otherwise
 	state   atomic.Int32
 	done    chan struct{} // closed when results or err are set
 

@@ -17,13 +17,16 @@ func (w *writer) applyBatch() (stored bool, err error) {
 			if err != nil {
 				return false, err
 			}
-			if r.mark > 0 {
-				if err := forked(r.mark, result.Err); err != nil {
+			if r.entry != nil {
+				if err := forked(r.entry.Mark, result.Err); err != nil {
 					return false, err
 				}
 			}
 			r.results[i] = result
 			stored = stored || result.Err == nil
+		}
+		if r.entry != nil && r.entry.Judged != nil {
+			r.entry.Judged(r.results)
 		}
 	}
 	return stored, nil

@@ -82,21 +82,33 @@ func (o *Options) synchronous() string {
 	return "_synchronous=FULL"
 }
 
+// Entry is one entry of the original, as a replica takes it.
+type Entry struct {
+	Mark    uint64 // its number, one more than that of the entry before
+	Note    []byte // whatever the follower has to know to go on behind it
+	Commits []eventstore.Commit
+
+	// Judged, where it is not nil, hears what the entry's commits come to as soon as that is
+	// certain, which is before they are in the file: they come to the same wherever the
+	// entries up to this one are written, and as often as they are. It is called by the
+	// writer, which waits for it, and again if the transaction must be repeated.
+	Judged func([]eventstore.Result)
+}
+
 // Replicate appends what one entry of the original holds, and notes in the same
-// transaction that the replica goes up to it: mark is the entry's number, one more than that
-// of the entry before, and note is whatever the follower has to know to go on behind it.
-// Entries are given in their order, by one goroutine; several that wait share a
-// transaction. The results come from wait, which must be called.
+// transaction that the replica goes up to it. Entries are given in their order, by one
+// goroutine; several that wait share a transaction. What wait returns, which must be
+// called, says whether the entry is in the file.
 //
 // Commits are judged as by Append, so that the same entries make the same log. A
 // commit that conflicts, other than because an earlier one of its entry was refused,
 // cannot have been accepted by the original: that is a DamageError, and nothing of the
 // entry, nor of those after it, is stored.
-func (db *DB) Replicate(ctx context.Context, mark uint64, note []byte, commits ...eventstore.Commit) (wait func() ([]eventstore.Result, error), err error) {
-	if db.options.Replica == nil || mark == 0 {
-		return nil, fmt.Errorf("replicate to log %s: %w: it was not opened as one, or entry %d is none", db.path, ErrReplica, mark)
+func (db *DB) Replicate(ctx context.Context, e *Entry) (wait func() ([]eventstore.Result, error), err error) {
+	if db.options.Replica == nil || e.Mark == 0 {
+		return nil, fmt.Errorf("replicate to log %s: %w: it was not opened as one, or entry %d is none", db.path, ErrReplica, e.Mark)
 	}
-	r, err := db.enqueue(ctx, &request{commits: commits, mark: mark, note: note})
+	r, err := db.enqueue(ctx, &request{commits: e.Commits, entry: e})
 	if err != nil {
 		return nil, err
 	}
@@ -106,17 +118,17 @@ func (db *DB) Replicate(ctx context.Context, mark uint64, note []byte, commits .
 	}, nil
 }
 
-// mark notes which entries the batch holds. They must follow those in the replica: one
-// that failed leaves the later ones without effect.
+// mark notes which entries the batch holds, before any is judged. They must follow those
+// in the replica: one that failed leaves the later ones without effect.
 func (w *writer) mark() error {
-	first := w.batch[0].mark
+	first := w.batch[0].entry.Mark
 	for i, r := range w.batch {
-		if r.mark != first+uint64(i) {
-			return fmt.Errorf("%w: entry %d does not follow entry %d", ErrReplica, r.mark, w.batch[i-1].mark)
+		if r.entry.Mark != first+uint64(i) {
+			return fmt.Errorf("%w: entry %d does not follow entry %d", ErrReplica, r.entry.Mark, w.batch[i-1].entry.Mark)
 		}
 	}
-	last := w.batch[len(w.batch)-1]
-	n, err := w.conn.setMark.exec(int64(last.mark), blob(last.note), int64(first)-1)
+	last := w.batch[len(w.batch)-1].entry
+	n, err := w.conn.setMark.exec(int64(last.Mark), blob(last.Note), int64(first)-1)
 	if err == nil && n == 0 {
 		err = fmt.Errorf("%w: entry %d does not follow what is in it", ErrReplica, first)
 	}

@@ -20,7 +20,7 @@ func openReplica(t *testing.T, path, id string) *DB {
 
 func replicate(t *testing.T, db *DB, mark uint64, commits ...eventstore.Commit) ([]eventstore.Result, error) {
 	t.Helper()
-	wait, err := db.Replicate(t.Context(), mark, fmt.Append(nil, mark), commits...)
+	wait, err := db.Replicate(t.Context(), &Entry{Mark: mark, Note: fmt.Append(nil, mark), Commits: commits})
 	require.NoError(t, err)
 	return wait()
 }
@@ -107,7 +107,7 @@ func TestReplicaIsNoLog(t *testing.T) {
 	own := filepath.Join(dir, "own.db")
 	log, err := Open(t.Context(), own, nil)
 	require.NoError(t, err)
-	_, err = log.Replicate(t.Context(), 1, nil)
+	_, err = log.Replicate(t.Context(), &Entry{Mark: 1})
 	require.ErrorIs(t, err, ErrReplica)
 	_, _, err = log.Mark(t.Context())
 	require.ErrorIs(t, err, ErrReplica)

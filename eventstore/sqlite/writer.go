@@ -122,18 +122,18 @@ func (w *writer) transact() (appended bool, err error) {
 	if err := w.catchUp(); err != nil {
 		return false, err
 	}
+	replica := w.db.options.Replica != nil
+	if replica {
+		if err := w.mark(); err != nil {
+			return false, err
+		}
+	}
 	head := w.head
 	stored, err := w.applyBatch()
 	if err != nil {
 		return false, err
 	}
-	if w.db.options.Replica != nil {
-		if err := w.mark(); err != nil {
-			return false, err
-		}
-		stored = true
-	}
-	if !stored {
+	if !stored && !replica {
 		_, err := w.conn.rollback.exec()
 		return false, err
 	}
