@@ -57,7 +57,6 @@ func TestAddresses(t *testing.T) {
 
 func TestRefused(t *testing.T) {
 	c := jetstreamtest.Shared(t)
-	impatient := func() *jetstream.Options { return &jetstream.Options{ReadTimeout: time.Second} }
 	name := func() string { return c.URL() + "/" + jetstreamtest.StreamName(t) }
 
 	requireRefused(t, "nats://user:secret@127.0.0.1:1/x?sync=always", nil, jetstream.ErrUnavailable, "servers run")
@@ -74,14 +73,14 @@ func TestRefused(t *testing.T) {
 	store := node(t, address+"?sync=always")
 	requireRefused(t, address+"?sync=always", &jetstream.Options{Shards: 2}, jetstream.ErrSettings, "shards")
 	requireRefused(t, address+"?sync=always", &jetstream.Options{ID: "another"}, eventstore.ErrOtherLog, "another")
-	_, err = jetstream.Open(t.Context(), address+"?sync=always", store.Path(), impatient())
+	_, err = jetstream.Open(t.Context(), address+"?sync=always", store.Path(), nil)
 	require.ErrorIs(t, err, eventstore.ErrBusy)
-	_, err = jetstream.Open(t.Context(), name()+"?sync=always", filepath.Join(t.TempDir(), "no", "such", "directory"), impatient())
+	_, err = jetstream.Open(t.Context(), name()+"?sync=always", filepath.Join(t.TempDir(), "no", "such", "directory"), nil)
 	require.ErrorIs(t, err, fs.ErrNotExist)
 	own, err := sqlite.Open(t.Context(), filepath.Join(t.TempDir(), "own.db"), nil)
 	require.NoError(t, err)
 	require.NoError(t, own.Close())
-	_, err = jetstream.Open(t.Context(), address+"?sync=always", own.Path(), impatient())
+	_, err = jetstream.Open(t.Context(), address+"?sync=always", own.Path(), nil)
 	require.ErrorIs(t, err, sqlite.ErrReplica, "a log of its own is not overwritten")
 }
 
@@ -169,7 +168,7 @@ func TestNoQuorum(t *testing.T) {
 	t.Parallel()
 	c := jetstreamtest.Start(t, nil)
 	address := c.URL() + "/quorum?sync=always"
-	store := node(t, address, func(o *jetstream.Options) { o.AppendTimeout, o.ReadTimeout = 3*time.Second, time.Second })
+	store := node(t, address, func(o *jetstream.Options) { o.AppendTimeout, o.ReadTimeout = 5*time.Second, 5*time.Second })
 	appendAll(t, store, 0, 3, 100)
 	c.Stop(t, 0, 1)
 	_, err := store.Append(t.Context(), eventstore.Commit{Stream: "s", Outcome: &eventstore.Outcome{CommandID: "c"}})

@@ -25,29 +25,35 @@ import (
 	"github.com/grouplog/grouplog/projections/notify"
 )
 
-// durably runs a test with a stage and a place for the progress of listeners, a file or
-// cells, in a time of its own.
+// places are where the progress of listeners may be kept.
+var places = map[string]func(ctx context.Context, log *memory.Store) (*consumers.Registry, error){
+	"file": func(ctx context.Context, log *memory.Store) (*consumers.Registry, error) {
+		return consumers.Open(ctx, ":memory:", log)
+	},
+	"cells": func(ctx context.Context, log *memory.Store) (*consumers.Registry, error) {
+		return consumers.OpenCells(ctx, log, log, nil)
+	},
+}
+
+// durably runs a test with a stage and a place for the progress of listeners, each of
+// them, in a time of its own.
 func durably(t *testing.T, f func(t *testing.T, s *stage, r *consumers.Registry)) {
 	t.Helper()
-	for place, open := range map[string]func(ctx context.Context, log *memory.Store) (*consumers.Registry, error){
-		"file": func(ctx context.Context, log *memory.Store) (*consumers.Registry, error) {
-			return consumers.Open(ctx, ":memory:", log)
-		},
-		"cells": func(ctx context.Context, log *memory.Store) (*consumers.Registry, error) {
-			return consumers.OpenCells(ctx, log, log, nil)
-		},
-	} {
-		t.Run(place, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				log := memory.New()
-				s := newStage(t, log, notify.Options{})
-				r, err := open(t.Context(), log)
-				require.NoError(t, err)
-				defer func() { require.NoError(t, r.Close()) }()
-				f(t, s, r)
-			})
-		})
+	for place := range places {
+		t.Run(place, func(t *testing.T) { durablyIn(t, place, f) })
 	}
+}
+
+func durablyIn(t *testing.T, place string, f func(t *testing.T, s *stage, r *consumers.Registry)) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		log := memory.New()
+		s := newStage(t, log, notify.Options{})
+		r, err := places[place](t.Context(), log)
+		require.NoError(t, err)
+		defer func() { require.NoError(t, r.Close()) }()
+		f(t, s, r)
+	})
 }
 
 func (s *stage) listen(r *consumers.Registry, handler notify.Handler, opts ...notify.ListenOption) *notify.Listening {
@@ -405,9 +411,9 @@ func TestReceivers(t *testing.T) {
 }
 
 // When very many groups fail, the listener waits as a whole, and goes on when they can be
-// handled.
+// handled. That so many fit into a cell is for package consumers to show.
 func TestTooManyHeld(t *testing.T) {
-	durably(t, func(t *testing.T, s *stage, r *consumers.Registry) {
+	durablyIn(t, "file", func(t *testing.T, s *stage, r *consumers.Registry) {
 		var failing atomic.Bool
 		failing.Store(true)
 		var told sync.Map

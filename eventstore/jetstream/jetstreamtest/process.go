@@ -82,7 +82,8 @@ func runProcess(n node) (runner, error) {
 		return nil, err
 	}
 	p := &process{cmd: exec.CommandContext(context.Background(), os.Args[0]), done: make(chan struct{})}
-	p.cmd.Env = append(os.Environ(), childNode+"="+string(text))
+	// Under the race detector, a process else sleeps for a second before it ends.
+	p.cmd.Env = append(os.Environ(), childNode+"="+string(text), "GORACE=atexit_sleep_ms=0 "+os.Getenv("GORACE"))
 	p.cmd.Stderr = os.Stderr
 	if p.hold, err = p.cmd.StdinPipe(); err != nil {
 		return nil, err

@@ -12,11 +12,10 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// The real history in every format: every event, and twice the same bytes.
-func TestExportRealHistory(t *testing.T) {
-	history, _ := data(t)
-	db := filepath.Join(t.TempDir(), "groups.db")
-	runMain(t, exitDone, "import", history, "--db", db)
+// requireExports takes the real history out in every format: every event, and twice the
+// same bytes.
+func requireExports(t *testing.T, db string) {
+	t.Helper()
 	listed, _ := runMain(t, exitDone, "log", "ls", "--json", "--db", db)
 	for _, format := range formatNames() {
 		first, talk := runMain(t, exitDone, "export", "--format", format, "--db", db)

@@ -4,9 +4,11 @@ import (
 	"bufio"
 	"bytes"
 	"compress/gzip"
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
+	"iter"
 	"math/rand/v2"
 	"os"
 	"os/exec"
@@ -74,11 +76,12 @@ func TestRealHistory(t *testing.T) {
 	require.NotContains(t, talk, "malformed")
 	requireTruth(t, truthFile, db)
 	runMain(t, exitDone, "verify", "--db", db)
+	requireExports(t, db)
 
 	// Killed at several places and run again, it ends the same, to the byte.
 	want, _ := runMain(t, exitDone, "log", "ls", "--json", "--db", db)
 	interrupted := filepath.Join(t.TempDir(), "groups.db")
-	importThroughKills(t, history, interrupted, 14_066)
+	importThroughKills(t, history, interrupted, 14_066, 3)
 	got, _ := runMain(t, exitDone, "log", "ls", "--json", "--db", interrupted)
 	// The same log, and read models that are what it gives (importThroughKills verifies
 	// that), are the same members and roles.
@@ -101,59 +104,61 @@ func requireTruth(t *testing.T, truthFile, db string) {
 	require.NoError(t, json.NewDecoder(zipped).Decode(&truth))
 	require.Len(t, truth.At["end"], truth.Groups)
 	require.Greater(t, len(truth.At), 3)
-	now := rolesByCommand(t, db)
-	require.Equal(t, truth.At["end"], now)
-	memberships := 0
-	for _, roles := range now {
-		memberships += len(roles)
-	}
-	require.Equal(t, truth.Memberships, memberships)
 
 	engine, err := grouplog.Open(t.Context(), db, &grouplog.Options{MustExist: true})
 	require.NoError(t, err)
 	defer engine.Close()
+	memberships := 0
+	for _, roles := range truth.At["end"] {
+		memberships += len(roles)
+	}
+	require.Equal(t, truth.Memberships, memberships)
+	require.Equal(t, truth.At["end"], rolesOf(t, engine))
 	for at, want := range truth.At {
 		if at == "end" {
 			continue
 		}
 		when, err := past.Parse(at)
 		require.NoError(t, err)
-		require.Equal(t, want, rolesAsOf(t, engine, when), "as of %s", at)
+		asOf, err := engine.AsOf(t.Context(), when)
+		require.NoError(t, err)
+		require.Equal(t, want, rolesOf(t, asOf), "as of %s", at)
 	}
+
+	// What the program lists is the same.
+	listed, _ := runMain(t, exitDone, "group", "ls", "--json", "--db", db)
+	require.Equal(t, truth.Groups, strings.Count(listed, "\n"))
+	require.Equal(t, truth.At["end"]["kubernetes"], rolesByCommand(t, db, "kubernetes"))
 }
 
 // rolesByGroup are the roles of members, by group and user.
 type rolesByGroup map[string]map[string]string
 
-// rolesByCommand asks the program for all groups and members.
-func rolesByCommand(t *testing.T, db string) rolesByGroup {
+// rolesByCommand asks the program for the members of a group.
+func rolesByCommand(t *testing.T, db, group string) map[string]string {
 	t.Helper()
-	got := rolesByGroup{}
-	groups, _ := runMain(t, exitDone, "group", "ls", "--json", "--db", db)
-	for line := range strings.Lines(groups) {
-		var group struct{ GroupID string }
-		require.NoError(t, json.Unmarshal([]byte(line), &group))
-		got[group.GroupID] = map[string]string{}
-		members, _ := runMain(t, exitDone, "member", "ls", group.GroupID, "--json", "--db", db)
-		for line := range strings.Lines(members) {
-			var member struct{ UserID, Role string }
-			require.NoError(t, json.Unmarshal([]byte(line), &member))
-			got[group.GroupID][member.UserID] = member.Role
-		}
+	roles := map[string]string{}
+	members, _ := runMain(t, exitDone, "member", "ls", group, "--json", "--db", db)
+	for line := range strings.Lines(members) {
+		var member struct{ UserID, Role string }
+		require.NoError(t, json.Unmarshal([]byte(line), &member))
+		roles[member.UserID] = member.Role
 	}
-	return got
+	return roles
 }
 
-// rolesAsOf asks an engine for all groups and members that there were.
-func rolesAsOf(t *testing.T, engine *grouplog.Engine, when grouplog.Moment) rolesByGroup {
+// rolesOf asks a present or a past for all groups and members.
+func rolesOf(t *testing.T, of interface {
+	Groups(context.Context, groupview.GroupFilter) iter.Seq2[groupview.Group, error]
+	Members(context.Context, string, groupview.MemberFilter) iter.Seq2[groupview.Member, error]
+},
+) rolesByGroup {
 	t.Helper()
-	asOf, err := engine.AsOf(t.Context(), when)
-	require.NoError(t, err)
 	got := rolesByGroup{}
-	for group, err := range asOf.Groups(t.Context(), groupview.GroupFilter{}) {
+	for group, err := range of.Groups(t.Context(), groupview.GroupFilter{}) {
 		require.NoError(t, err)
 		got[group.GroupID] = map[string]string{}
-		for member, err := range asOf.Members(t.Context(), group.GroupID, groupview.MemberFilter{}) {
+		for member, err := range of.Members(t.Context(), group.GroupID, groupview.MemberFilter{}) {
 			require.NoError(t, err)
 			got[group.GroupID][member.UserID] = member.Role.String()
 		}
@@ -161,11 +166,10 @@ func rolesAsOf(t *testing.T, engine *grouplog.Engine, when grouplog.Moment) role
 	return got
 }
 
-// importThroughKills imports a file with a program that is killed (SIGKILL) again and
-// again, somewhere between two answers, until there is nothing left to do.
-func importThroughKills(t *testing.T, file, db string, lines int) {
+// importThroughKills imports a file with a program that is killed (SIGKILL) so many times,
+// somewhere between two answers, until there is nothing left to do.
+func importThroughKills(t *testing.T, file, db string, lines, kills int) {
 	t.Helper()
-	const kills = 6
 	random := rand.New(rand.NewPCG(rand.Uint64(), 0))
 	reached := 0
 	for range kills {
@@ -232,7 +236,7 @@ func TestImportThroughKills(t *testing.T) {
 	straight := filepath.Join(t.TempDir(), "groups.db")
 	runMain(t, exitDone, "import", file, "--db", straight)
 	interrupted := filepath.Join(t.TempDir(), "groups.db")
-	importThroughKills(t, file, interrupted, lines)
+	importThroughKills(t, file, interrupted, lines, 6)
 	want, _ := runMain(t, exitDone, "log", "ls", "--json", "--db", straight)
 	got, _ := runMain(t, exitDone, "log", "ls", "--json", "--db", interrupted)
 	require.Equal(t, want, got)

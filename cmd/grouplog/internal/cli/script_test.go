@@ -24,6 +24,9 @@ import (
 
 // TestMain lets the test binary be the program: scripts and tests run it as grouplog.
 func TestMain(m *testing.M) {
+	// Under the race detector, a program else sleeps for a second before it ends, and here
+	// hundreds are run. What is set from outside counts more.
+	_ = os.Setenv("GORACE", "atexit_sleep_ms=0 "+os.Getenv("GORACE"))
 	testscript.Main(m, map[string]func(){
 		"grouplog": func() { os.Exit(Main(os.Args[1:], os.Stdin, os.Stdout, os.Stderr)) },
 		"mailer":   mailer,
@@ -50,6 +53,7 @@ func runScripts(t *testing.T, dir string, variables map[string]string) {
 		Setup: func(env *testscript.Env) error {
 			env.Setenv("NO_COLOR", "1")
 			env.Setenv("TMPDIR", env.WorkDir)
+			env.Setenv("GORACE", os.Getenv("GORACE"))
 			for name, value := range variables {
 				env.Setenv(name, value)
 			}

@@ -50,7 +50,7 @@ func headOf(t *testing.T, path string) eventstore.Position {
 
 // A copy that is killed (SIGKILL) again and again goes on each time where it was.
 func TestStoreCopyThroughKills(t *testing.T) {
-	const commands = 50_000
+	const commands = 20_000 // five batches
 	dir := t.TempDir()
 	from, to := filepath.Join(dir, "from.db"), filepath.Join(dir, "to.db")
 	longLog(t, from, commands)
