@@ -59,14 +59,44 @@ func BenchmarkPast(b *testing.B) {
 			}
 		})
 	}
-	b.Run("unchanged-large-group", func(b *testing.B) {
-		for b.Loop() {
-			asOf, err := past.New(source, past.Moment{})
-			require.NoError(b, err)
-			_, err = asOf.Group(ctx, "large")
-			require.NoError(b, err)
+	// The large group has not changed since the end of the log, and changes in its last event.
+	for _, question := range []struct {
+		name string
+		ask  func(*past.Past) error
+	}{
+		{"group", func(p *past.Past) error { _, err := p.Group(ctx, "large"); return err }},
+		{"joined", func(p *past.Past) error { _, err := all(p.JoinedGroups(ctx, "owner")); return err }},
+		{"member", func(p *past.Past) error { _, err := p.Member(ctx, "large", "l0-0"); return err }},
+		{"joined-by-one", func(p *past.Past) error { _, err := all(p.JoinedGroups(ctx, "l0-0")); return err }},
+		{"applications", func(p *past.Past) error {
+			_, err := p.Applications(ctx, "owner", groupview.ApplicationFilter{})
+			return err
+		}},
+		{"diff-user", func(p *past.Past) error {
+			now, err := past.New(source, past.Moment{})
+			if err == nil {
+				_, err = past.DiffUser(ctx, p, now, "l0-0")
+			}
+			return err
+		}},
+		{"may", func(p *past.Past) error {
+			return p.May(ctx, domain.Actor{UserID: "owner"}, commands.MuteAll{GroupID: "large", Muted: true})
+		}},
+		{"explain", func(p *past.Past) error {
+			_, err := p.Explain(ctx, domain.Actor{UserID: "owner"}, commands.MuteAll{GroupID: "large", Muted: true})
+			return err
+		}},
+	} {
+		for name, at := range map[string]past.Moment{"unchanged-": {}, "changed-": past.AtPosition(source.Head - eventstore.Position(events/100*2))} {
+			b.Run("large/"+name+question.name, func(b *testing.B) {
+				for b.Loop() {
+					asOf, err := past.New(source, at)
+					require.NoError(b, err)
+					require.NoError(b, question.ask(asOf))
+				}
+			})
 		}
-	})
+	}
 }
 
 // largeLog is a log in a file, with its read models.
