@@ -14,13 +14,15 @@ import (
 type Standing struct {
 	JoinedGroup                      // as a list of the user's groups has it; Role is domain.NotMember for who is no member
 	SupportTopic bool                // whether the group was created with topic support
+	Submitted    int                 // applications to the incarnation, open or not
+	Pending      int                 // those that are open
 	Began        eventstore.Position // the first event of the incarnation
 	Position     eventstore.Position // the last event
 }
 
 // The newest incarnations of groups of some keys, and what a user is there.
 const selectStandings = `SELECT n.gid, n.id, n.incarnation, n.type, n.topics, n.name, n.face_url, coalesce(o.id, ''), n.members, n.muted,
-		coalesce(m.role, 0), coalesce(m.joined_at, 0), n.created_at, n.last_at, n.created_position, n.position
+		coalesce(m.role, 0), coalesce(m.joined_at, 0), n.created_at, n.last_at, n.submitted, n.pending, n.created_position, n.position
 	FROM (%s) e CROSS JOIN groups g ON g.gid = e.gid
 	CROSS JOIN groups n ON n.id = g.id AND n.incarnation = (SELECT max(incarnation) FROM groups WHERE id = g.id)
 	LEFT JOIN users o ON o.uid = n.owner LEFT JOIN members m ON m.uid = +?1 AND m.gid = n.gid
@@ -58,17 +60,18 @@ func (q *Queries) ever(ctx context.Context, query, userID string, until eventsto
 		}
 		rows, err := tx.QueryContext(ctx, query, uid, int64(min(until, 1<<62)))
 		var (
-			row             joinedRow
-			began, position int64
+			row joinedRow
+			now Standing
 		)
-		fields := append(row.fields(), &began, &position)
+		fields := append(row.fields(), &now.Submitted, &now.Pending, &now.Began, &now.Position)
 		seen := map[string]bool{}
 		return scanAll(rows, err, func(rows *sql.Rows) error {
 			if err := rows.Scan(fields...); err != nil || seen[row.GroupID] {
 				return err
 			}
 			seen[row.GroupID] = true
-			all = append(all, Standing{row.group(), row.topics, eventstore.Position(began), eventstore.Position(position)})
+			now.JoinedGroup, now.SupportTopic = row.group(), row.topics
+			all = append(all, now)
 			return nil
 		})
 	})

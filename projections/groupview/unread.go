@@ -30,23 +30,23 @@ const (
 // to the group of a key, newer than a position.
 var (
 	selectUnread = countUnread(`users me CROSS JOIN members m ON m.uid = me.uid CROSS JOIN groups g ON g.gid = m.gid
-		WHERE me.id = +?1 AND m.role >= 300`)
-	selectUnreadSince = countUnread(`groups g CROSS JOIN (SELECT +?2 AS read_position) me WHERE g.gid = +?1`)
+		WHERE me.id = +?1 AND m.role >= 300`, "me.read_position")
+	selectUnreadSince = countUnread(`groups g WHERE g.gid = +?1`, "+?2")
 )
 
 // countUnread is the statement that counts the applications to some groups g that are
-// open and newer than me.read_position. First, the groups in which any is, with the last
+// open and newer than a position. First, the groups in which any is, with the last
 // ord at or before the mark; where there is none, all that are open are newer. Then the
 // rest of the 64 rows: they have the next ords in the order of positions, so looking at
 // 64 is enough. And the buckets.
-func countUnread(of string) string {
+func countUnread(of, since string) string {
 	return `WITH mine (gid, pending, mark, ord) AS MATERIALIZED (
-		SELECT g.gid, g.pending, me.read_position, max(
-			coalesce((SELECT ord FROM applications WHERE gid = g.gid AND state = 0 AND position <= me.read_position
+		SELECT g.gid, g.pending, ` + since + `, max(
+			coalesce((SELECT ord FROM applications WHERE gid = g.gid AND state = 0 AND position <= ` + since + `
 				ORDER BY position DESC LIMIT 1), 0),
-			coalesce((SELECT ord FROM applications WHERE gid = g.gid AND state > 0 AND position <= me.read_position
+			coalesce((SELECT ord FROM applications WHERE gid = g.gid AND state > 0 AND position <= ` + since + `
 				ORDER BY position DESC LIMIT 1), 0))
-		FROM ` + of + ` AND g.pending > 0 AND g.asked_position > me.read_position
+		FROM ` + of + ` AND g.pending > 0 AND g.asked_position > ` + since + `
 	)
 	SELECT coalesce(sum(iif(ord = 0, pending,
 		(SELECT count(*) FROM (

@@ -46,10 +46,13 @@ func (p *Past) Applications(ctx context.Context, userID string, filter groupview
 // and how many the approver had not read; none for who was no approver.
 func (p *Past) applicationsFor(ctx context.Context, userID string, s *place, filter groupview.ApplicationFilter, mark eventstore.Position) (all []groupview.Application, unread int, err error) {
 	if s.folded == nil {
-		if s.Role < domain.Admin {
+		if s.Role < domain.Admin || s.Submitted == 0 {
 			return nil, 0, nil
 		}
-		if unread, err = p.Rows.UnreadSince(ctx, s.GroupID, mark); err == nil {
+		if s.Pending > 0 {
+			unread, err = p.Rows.UnreadSince(ctx, s.GroupID, mark)
+		}
+		if err == nil {
 			all, err = p.pageOf(ctx, userID, s.GroupID, filter)
 		}
 		if err != nil {
