@@ -155,3 +155,44 @@ func largeLog(b *testing.B, events int) past.Source {
 	require.NoError(b, views.WaitFor(ctx, head))
 	return past.Source{Log: log, Rows: groupview.NewQueries(views), Head: head, Policies: domain.Classic(), Now: now}
 }
+
+// BenchmarkLongHistory asks for the reasons in one group whose name was changed ten
+// thousand times, and of whom was muted ten thousand times.
+func BenchmarkLongHistory(b *testing.B) {
+	ctx := context.Background()
+	now := time.Date(2020, 1, 1, 0, 0, 0, 0, time.UTC)
+	facts := []domain.Event{
+		domain.GroupCreated{GroupType: domain.Public, Owner: "owner", Name: "g", JoinOption: domain.Any, InviteOption: domain.Any},
+		domain.MemberJoined{UserID: "ann"},
+	}
+	for n := range 10_000 {
+		name := strconv.Itoa(n)
+		facts = append(facts, domain.GroupProfileChanged{Name: &name}, domain.MemberMuted{UserID: "ann", Until: now.Add(time.Duration(n) * time.Hour)})
+	}
+	records := make([]eventstore.Record, len(facts))
+	for i, fact := range facts {
+		kind, schema, data, err := domain.Encode(fact)
+		require.NoError(b, err)
+		records[i].Stream = domain.GroupStream("g")
+		records[i].Event = eventstore.Event{Type: kind, Schema: schema, Data: data, Actor: "owner", Time: now.Add(time.Duration(i) * time.Second)}
+	}
+	log, head := copyOf(b, records), eventstore.Position(len(records))
+	rows, done := rowsOf(b, log, head)
+	defer done()
+	asOf, err := past.New(past.Source{Log: log, Rows: rows, Head: head, Policies: domain.Classic(), Now: now.AddDate(1, 0, 0)}, past.Moment{})
+	require.NoError(b, err)
+	b.Run("why", func(b *testing.B) {
+		for b.Loop() {
+			reason, err := asOf.WhyMuted(ctx, "g", "ann")
+			require.NoError(b, err)
+			require.Len(b, reason.Events, 3)
+		}
+	})
+	b.Run("explain", func(b *testing.B) {
+		for b.Loop() {
+			e, err := asOf.Explain(ctx, domain.Actor{UserID: "owner"}, commands.KickMembers{GroupID: "g", UserIDs: []string{"ann"}})
+			require.NoError(b, err)
+			require.Len(b, e.Because, 2)
+		}
+	})
+}
