@@ -152,23 +152,29 @@ func (q *Queries) UnreadCount(ctx context.Context, userID string) (n int, err er
 func (q *Queries) GroupApplications(ctx context.Context, groupID string, filter ApplicationFilter) iter.Seq2[Application, error] {
 	start := filter.Cursor
 	return paged(func(after string) (page []Application, next string, err error) {
-		filter.Cursor = after
-		if after == "" {
+		if filter.Cursor = after; after == "" {
 			filter.Cursor = start
 		}
-		err = q.read(ctx, func(ctx context.Context, tx *sql.Tx) error {
-			gid, _, err := newest(ctx, tx, groupID)
-			if err != nil {
-				return err
-			}
-			page, next, err = newestFirst(ctx, tx, selectOfGroup, gid, filter, "")
-			return err
-		})
-		if err != nil {
-			return nil, "", fmt.Errorf("applications to group: %w", err)
-		}
-		return page, next, nil
+		return q.GroupApplicationPage(ctx, groupID, filter)
 	})
+}
+
+// GroupApplicationPage is a page of what GroupApplications lists, with the cursor of the
+// next page, which is empty on the last.
+func (q *Queries) GroupApplicationPage(ctx context.Context, groupID string, filter ApplicationFilter) (page []Application, next string, err error) {
+	filter.GroupID = ""
+	err = q.read(ctx, func(ctx context.Context, tx *sql.Tx) error {
+		gid, _, err := newest(ctx, tx, groupID)
+		if err != nil {
+			return err
+		}
+		page, next, err = newestFirst(ctx, tx, selectOfGroup, gid, filter, "")
+		return err
+	})
+	if err != nil {
+		return nil, "", fmt.Errorf("applications to group: %w", err)
+	}
+	return page, next, nil
 }
 
 // Application finds an application by its ID, open or not, as nobody in particular

@@ -12,6 +12,7 @@ var Plans = map[string]struct {
 	"group":           {selectGroup + " WHERE g.id = +? ORDER BY g.incarnation DESC LIMIT 1", []any{"g"}},
 	"groups, any":     {selectAnyGroups, []any{"", 0, "x", "", 10}},
 	"groups, live":    {selectLiveGroups, []any{"", 0, "x", "", 10}},
+	"ever in":         {selectEverIn, []any{1, 10}},
 	"ever near":       {selectEverNear, []any{1, 10}},
 	"members":         {membersQuery(MemberFilter{}), []any{1, 0, 10, 0}},
 	"members, admins": {membersQuery(MemberFilter{Role: 300}), []any{1, 0, 10, 300}},
@@ -22,4 +23,5 @@ var Plans = map[string]struct {
 	"applications":    {selectOfApprover, []any{"u", 10, 10, 0, ""}},
 	"of a group":      {selectOfGroup, []any{1, 10, 10, 0, ""}},
 	"unread":          {selectUnread, []any{"u"}},
+	"unread since":    {selectUnreadSince, []any{1, 10}},
 }

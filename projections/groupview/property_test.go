@@ -184,7 +184,12 @@ func (w *world) checkJoined(t require.TestingT, q *groupview.Queries, user strin
 	require.Equal(t, want, got)
 	ever, err := q.EverIn(w.ctx, user, w.head)
 	require.NoError(t, err)
-	require.ElementsMatch(t, w.ever[user], ever)
+	var ids []string
+	for _, standing := range ever {
+		ids = append(ids, standing.GroupID)
+		require.Equal(t, w.groups[standing.GroupID].Role(user), standing.Role)
+	}
+	require.ElementsMatch(t, w.ever[user], ids)
 	n, err := q.GroupsOf(w.ctx, user)
 	require.NoError(t, err)
 	require.Equal(t, all, n)

@@ -26,19 +26,27 @@ const (
 	bucketLevels = 3
 )
 
-// selectUnread counts the applications to the groups in which a user is owner or admin,
-// that are open and newer than the user's read mark. First, the groups in which any is,
-// with the last ord at or before the mark; where there is none, all that are open are
-// newer. Then the rest of the 64 rows: they have the next ords in the order of
-// positions, so looking at 64 is enough. And the buckets.
-const selectUnread = `WITH mine (gid, pending, mark, ord) AS MATERIALIZED (
-		SELECT g.gid, g.pending, me.read_position, max(
-			coalesce((SELECT ord FROM applications WHERE gid = g.gid AND state = 0 AND position <= me.read_position
+// To the groups in which a user is owner or admin, newer than the user's read mark; and
+// to the group of a key, newer than a position.
+var (
+	selectUnread = countUnread(`users me CROSS JOIN members m ON m.uid = me.uid CROSS JOIN groups g ON g.gid = m.gid
+		WHERE me.id = +?1 AND m.role >= 300`, "me.read_position")
+	selectUnreadSince = countUnread(`groups g WHERE g.gid = +?1`, "+?2")
+)
+
+// countUnread is the statement that counts the applications to some groups g that are
+// open and newer than a position. First, the groups in which any is, with the last
+// ord at or before the mark; where there is none, all that are open are newer. Then the
+// rest of the 64 rows: they have the next ords in the order of positions, so looking at
+// 64 is enough. And the buckets.
+func countUnread(of, since string) string {
+	return `WITH mine (gid, pending, mark, ord) AS MATERIALIZED (
+		SELECT g.gid, g.pending, ` + since + `, max(
+			coalesce((SELECT ord FROM applications WHERE gid = g.gid AND state = 0 AND position <= ` + since + `
 				ORDER BY position DESC LIMIT 1), 0),
-			coalesce((SELECT ord FROM applications WHERE gid = g.gid AND state > 0 AND position <= me.read_position
+			coalesce((SELECT ord FROM applications WHERE gid = g.gid AND state > 0 AND position <= ` + since + `
 				ORDER BY position DESC LIMIT 1), 0))
-		FROM users me CROSS JOIN members m ON m.uid = me.uid CROSS JOIN groups g ON g.gid = m.gid
-		WHERE me.id = +? AND m.role >= 300 AND g.pending > 0 AND g.asked_position > me.read_position
+		FROM ` + of + ` AND g.pending > 0 AND g.asked_position > ` + since + `
 	)
 	SELECT coalesce(sum(iif(ord = 0, pending,
 		(SELECT count(*) FROM (
@@ -50,6 +58,7 @@ const selectUnread = `WITH mine (gid, pending, mark, ord) AS MATERIALIZED (
 			AND bucket > ord >> 12 AND bucket < (ord >> 18) + 1 << 6) +
 		(SELECT coalesce(sum(n), 0) FROM buckets b WHERE b.gid = mine.gid AND level = 3
 			AND bucket > ord >> 18))), 0) FROM mine`
+}
 
 // unread runs selectUnread. A user whom no event names has none.
 func unread(ctx context.Context, tx *sql.Tx, userID string) (n int, err error) {

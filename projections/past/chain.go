@@ -114,42 +114,81 @@ func (q *question[F]) begun(events []projections.Event) []projections.Event {
 	return events[:since]
 }
 
+// eachOne is how long a history may be for each event of it to be left out in turn: that
+// takes as many replays, of as many events. In a longer one, events are left out in
+// blocks first, and a block without which the fact is the same has nothing that is
+// needed: some replays for each link are enough. A variable for tests.
+var eachOne = 256
+
 // chain are the events without any one of which the fact would be another than it is:
 // each is left out in turn of the history up to where the fact came to be what it is.
 // Where they are not enough to make it so, because others would do in one another's
 // place, the latest of those are added that are enough.
-//
-// It costs as many replays as there are events.
 func (q *question[F]) chain(events []projections.Event) []projections.Event {
 	events = q.begun(events)
+	if len(events) == 0 {
+		return nil
+	}
 	is := q.answer(events)
+	same := func(others []projections.Event) bool { return q.answer(others) == is }
 	needed := make([]bool, len(events))
+	last := len(events) - 1
+	needed[last] = true // with it, the fact came to be what it is
+	step := last
+	if len(events) <= eachOne {
+		step = 1
+	}
+	for i := 0; i < last; i += step {
+		missed(events, i, min(i+step, last), needed, same)
+	}
 	var links []projections.Event
 	for i := range events {
-		if needed[i] = q.answer(without(events, i)) != is; needed[i] {
+		if needed[i] {
 			links = append(links, events[i])
 		}
 	}
-	if q.answer(links) == is {
+	if same(links) {
 		return links
 	}
-	return fewest(events, needed, func(events []projections.Event) bool { return q.answer(events) == is })
+	return fewest(events, needed, same)
 }
 
-// fewest leaves out of the events, the oldest first, what is not needed and not missed.
+// missed marks the events from one to another that are needed, by halving.
+func missed(events []projections.Event, from, to int, needed []bool, same func([]projections.Event) bool) {
+	if from == to || same(slices.Concat(events[:from], events[to:])) {
+		return
+	}
+	if needed[from] = to-from == 1; needed[from] {
+		return
+	}
+	half := (from + to) / 2
+	missed(events, from, half, needed, same)
+	missed(events, half, to, needed, same)
+}
+
+// fewest leaves out of the events, the oldest first, what is not needed and not missed:
+// of a long history in blocks, of half the size each time, and then one by one.
 func fewest(events []projections.Event, needed []bool, same func([]projections.Event) bool) []projections.Event {
-	rest := slices.Clone(events)
-	for again := true; again; {
+	size := 1
+	if len(events) > eachOne {
+		size = len(events) / 2
+	}
+	for again := true; again || size > 1; {
+		if !again {
+			size = max(1, size/2)
+		}
 		again = false
-		for i := 0; i < len(rest); {
-			if fewer := without(rest, i); !needed[i] && same(fewer) {
-				rest, needed, again = fewer, slices.Delete(slices.Clone(needed), i, i+1), true
+		for i := 0; i < len(events); {
+			to := min(i+size, len(events))
+			fewer := slices.Concat(events[:i], events[to:])
+			if !slices.Contains(needed[i:to], true) && same(fewer) {
+				events, needed, again = fewer, slices.Concat(needed[:i], needed[to:]), true
 				continue
 			}
-			i++
+			i = to
 		}
 	}
-	return rest
+	return events
 }
 
 func without(events []projections.Event, i int) []projections.Event {

@@ -90,8 +90,12 @@ func Ordered(from, to Moment) error {
 // DiffGroup is what has changed in a group from one moment to another: first the group
 // itself, then members by user ID, then applications in the order of submission. What
 // changed and changed back is no difference; who left and came back is. The error of an
-// ID that no group had at either is a groupview.ErrNotFound.
+// ID that no group had at either is a groupview.ErrNotFound. It costs the group's events
+// up to each of the moments; none, if nothing has happened to it since the first.
 func DiffGroup(ctx context.Context, from, to *Past, groupID string) ([]Change, error) {
+	if g, same, err := to.unchanged(ctx, groupID); err != nil || same && from.bound.covers(g.Position, g.LastEventAt) {
+		return nil, err
+	}
 	before, err := from.history(ctx, groupID)
 	if err != nil {
 		return nil, err
@@ -111,14 +115,18 @@ func DiffGroup(ctx context.Context, from, to *Past, groupID string) ([]Change, e
 // joined and left, what they were there, and which applications about them were made and
 // what has become of those, group by group in the order in which the groups began. A user
 // whom no event names has no changes. It costs the events of every group that the user was
-// ever in or applied to.
+// ever in or applied to and that has changed since the first moment.
 func DiffUser(ctx context.Context, from, to *Past, userID string) ([]Change, error) {
-	ids, err := to.Rows.EverNear(ctx, userID, max(from.bound.position, to.bound.position))
+	near, err := to.Rows.EverNear(ctx, userID, max(from.bound.position, to.bound.position))
 	if err != nil {
 		return nil, err
 	}
 	var d diff
-	for _, id := range ids {
+	for _, now := range near {
+		if from.bound.covers(now.Position, now.LastEventAt) && to.bound.covers(now.Position, now.LastEventAt) {
+			continue
+		}
+		id := now.GroupID
 		before, err := from.history(ctx, id)
 		if err != nil {
 			return nil, err

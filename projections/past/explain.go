@@ -148,7 +148,7 @@ func (p *Past) because(ctx context.Context, s commands.Situation, cmd commands.C
 	}
 	q := verdict(s, cmd)
 	is := q.answer(events)
-	few := bearing(events, append(named(cmd), s.Actor.UserID)...)
+	few := bearing(events, append(named(cmd, events), s.Actor.UserID)...)
 	if q.answer(few) == is {
 		links := q.chain(few)
 		if q.all(events, links, is) {
@@ -214,8 +214,8 @@ func bearing(events []projections.Event, userIDs ...string) []projections.Event 
 	return few
 }
 
-// named are the users whom a command names.
-func named(cmd commands.Command) []string {
+// named are the users whom a command names, by themselves or by an application.
+func named(cmd commands.Command, events []projections.Event) []string {
 	var users []string
 	value := reflect.ValueOf(cmd)
 	for _, field := range reflect.VisibleFields(value.Type()) {
@@ -225,8 +225,11 @@ func named(cmd commands.Command) []string {
 		name, _, _ := strings.Cut(field.Tag.Get("json"), ",")
 		switch v := value.FieldByIndex(field.Index).Interface().(type) {
 		case string:
-			if name == "userID" || name == "fromUser" {
+			switch name {
+			case "userID", "fromUser":
 				users = append(users, v)
+			case "applicationID":
+				users = append(users, parties(v, events)...)
 			}
 		case []string:
 			if name == "userIDs" {
@@ -235,4 +238,14 @@ func named(cmd commands.Command) []string {
 		}
 	}
 	return users
+}
+
+// parties are who asked and who would become a member by an application.
+func parties(applicationID string, events []projections.Event) []string {
+	for i := range events {
+		if f, ok := events[i].Fact.(domain.ApplicationSubmitted); ok && f.ApplicationID == applicationID {
+			return []string{f.From, f.UserID}
+		}
+	}
+	return nil
 }

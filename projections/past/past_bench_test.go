@@ -59,14 +59,44 @@ func BenchmarkPast(b *testing.B) {
 			}
 		})
 	}
-	b.Run("unchanged-large-group", func(b *testing.B) {
-		for b.Loop() {
-			asOf, err := past.New(source, past.Moment{})
-			require.NoError(b, err)
-			_, err = asOf.Group(ctx, "large")
-			require.NoError(b, err)
+	// The large group has not changed since the end of the log, and changes in its last event.
+	for _, question := range []struct {
+		name string
+		ask  func(*past.Past) error
+	}{
+		{"group", func(p *past.Past) error { _, err := p.Group(ctx, "large"); return err }},
+		{"joined", func(p *past.Past) error { _, err := all(p.JoinedGroups(ctx, "owner")); return err }},
+		{"member", func(p *past.Past) error { _, err := p.Member(ctx, "large", "l0-0"); return err }},
+		{"joined-by-one", func(p *past.Past) error { _, err := all(p.JoinedGroups(ctx, "l0-0")); return err }},
+		{"applications", func(p *past.Past) error {
+			_, err := p.Applications(ctx, "owner", groupview.ApplicationFilter{})
+			return err
+		}},
+		{"diff-user", func(p *past.Past) error {
+			now, err := past.New(source, past.Moment{})
+			if err == nil {
+				_, err = past.DiffUser(ctx, p, now, "l0-0")
+			}
+			return err
+		}},
+		{"may", func(p *past.Past) error {
+			return p.May(ctx, domain.Actor{UserID: "owner"}, commands.MuteAll{GroupID: "large", Muted: true})
+		}},
+		{"explain", func(p *past.Past) error {
+			_, err := p.Explain(ctx, domain.Actor{UserID: "owner"}, commands.MuteAll{GroupID: "large", Muted: true})
+			return err
+		}},
+	} {
+		for name, at := range map[string]past.Moment{"unchanged-": {}, "changed-": past.AtPosition(source.Head - eventstore.Position(events/100*2))} {
+			b.Run("large/"+name+question.name, func(b *testing.B) {
+				for b.Loop() {
+					asOf, err := past.New(source, at)
+					require.NoError(b, err)
+					require.NoError(b, question.ask(asOf))
+				}
+			})
 		}
-	})
+	}
 }
 
 // largeLog is a log in a file, with its read models.
@@ -124,4 +154,45 @@ func largeLog(b *testing.B, events int) past.Source {
 	require.NoError(b, err)
 	require.NoError(b, views.WaitFor(ctx, head))
 	return past.Source{Log: log, Rows: groupview.NewQueries(views), Head: head, Policies: domain.Classic(), Now: now}
+}
+
+// BenchmarkLongHistory asks for the reasons in one group whose name was changed ten
+// thousand times, and of whom was muted ten thousand times.
+func BenchmarkLongHistory(b *testing.B) {
+	ctx := context.Background()
+	now := time.Date(2020, 1, 1, 0, 0, 0, 0, time.UTC)
+	facts := []domain.Event{
+		domain.GroupCreated{GroupType: domain.Public, Owner: "owner", Name: "g", JoinOption: domain.Any, InviteOption: domain.Any},
+		domain.MemberJoined{UserID: "ann"},
+	}
+	for n := range 10_000 {
+		name := strconv.Itoa(n)
+		facts = append(facts, domain.GroupProfileChanged{Name: &name}, domain.MemberMuted{UserID: "ann", Until: now.Add(time.Duration(n) * time.Hour)})
+	}
+	records := make([]eventstore.Record, len(facts))
+	for i, fact := range facts {
+		kind, schema, data, err := domain.Encode(fact)
+		require.NoError(b, err)
+		records[i].Stream = domain.GroupStream("g")
+		records[i].Event = eventstore.Event{Type: kind, Schema: schema, Data: data, Actor: "owner", Time: now.Add(time.Duration(i) * time.Second)}
+	}
+	log, head := copyOf(b, records), eventstore.Position(len(records))
+	rows, done := rowsOf(b, log, head)
+	defer done()
+	asOf, err := past.New(past.Source{Log: log, Rows: rows, Head: head, Policies: domain.Classic(), Now: now.AddDate(1, 0, 0)}, past.Moment{})
+	require.NoError(b, err)
+	b.Run("why", func(b *testing.B) {
+		for b.Loop() {
+			reason, err := asOf.WhyMuted(ctx, "g", "ann")
+			require.NoError(b, err)
+			require.Len(b, reason.Events, 3)
+		}
+	})
+	b.Run("explain", func(b *testing.B) {
+		for b.Loop() {
+			e, err := asOf.Explain(ctx, domain.Actor{UserID: "owner"}, commands.KickMembers{GroupID: "g", UserIDs: []string{"ann"}})
+			require.NoError(b, err)
+			require.Len(b, e.Because, 2)
+		}
+	})
 }

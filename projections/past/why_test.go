@@ -100,7 +100,15 @@ func index(events []projections.Event, position eventstore.Position) int {
 // TestWhyIsMinimal: for random histories, moments, users and facts, leaving out any one
 // event of the chain from a copy of the group's history changes the fact, and the chain
 // alone gives it. A fact that the group never had otherwise has no chain.
-func TestWhyIsMinimal(t *testing.T) {
+func TestWhyIsMinimal(t *testing.T) { requireWhy(t) }
+
+// TestWhyOfLongHistories: so it is where events are left out in blocks first.
+func TestWhyOfLongHistories(t *testing.T) {
+	defer past.SetEachOne(2)()
+	requireWhy(t)
+}
+
+func requireWhy(t *testing.T) {
 	links, spare := 0, 0
 	rapid.Check(t, func(t *rapid.T) {
 		ctx := context.Background()
@@ -158,7 +166,15 @@ func requireMinimal(t *rapid.T, name string, events []projections.Event, reason 
 
 // TestExplain: for random histories and commands, the past says of a command what became
 // of it, and each link of the chain is missed.
-func TestExplain(t *testing.T) {
+func TestExplain(t *testing.T) { requireExplained(t) }
+
+// TestExplainLongHistories: so it is where events are left out in blocks first.
+func TestExplainLongHistories(t *testing.T) {
+	defer past.SetEachOne(2)()
+	requireExplained(t)
+}
+
+func requireExplained(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		ctx := context.Background()
 		w := domaintest.History(t, 40)

@@ -96,6 +96,7 @@ func TestAsOfATime(t *testing.T) {
 		}
 		asOf, err := past.New(source, past.AtTime(at))
 		require.NoError(t, err)
+		joined := map[string]map[string]domain.Role{}
 		for _, id := range w.GroupIDs() {
 			want := domain.NewGroup(id)
 			for _, r := range records {
@@ -114,10 +115,27 @@ func TestAsOfATime(t *testing.T) {
 			require.Equal(t, want.Version(), got.Version)
 			require.Equal(t, want.Count(), got.MemberCount)
 			for m := range want.Memberships() {
+				if policy := w.Policies[want.Type()]; policy.JoinedList.Shows(want.SupportsTopics()) {
+					if joined[m.UserID] == nil {
+						joined[m.UserID] = map[string]domain.Role{}
+					}
+					joined[m.UserID][id] = m.Role
+				}
 				member, err := asOf.Member(context.Background(), id, m.UserID)
 				require.NoError(t, err)
 				require.Equal(t, m.Role, member.Role)
 			}
+		}
+		for _, user := range everybody {
+			var got map[string]domain.Role
+			for g, err := range asOf.JoinedGroups(context.Background(), user) {
+				require.NoError(t, err)
+				if got == nil {
+					got = map[string]domain.Role{}
+				}
+				got[g.GroupID] = g.Role
+			}
+			require.Equal(t, joined[user], got)
 		}
 	})
 }
