@@ -24,8 +24,8 @@ import (
 // auditFlags are what a command line asks of the audit.
 type auditFlags struct {
 	query        audit.Query
-	from, to     uint64
-	since, until string
+	reach        reach
+	since, until moment
 	outcome      string
 	newest       bool
 	facets       bool
@@ -72,10 +72,10 @@ func (f *auditFlags) addTo(a *app, c *cobra.Command) {
 	flags.StringArrayVar(&f.query.Persons, "person", nil, "what was done to this `USER`, or is about them")
 	flags.StringArrayVar(&f.query.Groups, "group", nil, "what was done in this `GROUP`")
 	flags.StringArrayVar(&f.query.Actions, "action", nil, "events of this `TYPE`, or refused commands of this name; * stands for any text")
-	flags.StringVar(&f.since, "since", "", "not before this `TIME`: a day, or as in 2020-06-30T23:59:59Z")
-	flags.StringVar(&f.until, "until", "", "before this `TIME`")
-	flags.Uint64Var(&f.from, "from", 0, "from this `POSITION` of the log on")
-	flags.Uint64Var(&f.to, "to", 0, "up to this `POSITION`")
+	f.since.only, f.until.only = onlyTimes, onlyTimes
+	flags.Var(&f.since, "since", "not before this `TIME`: a day, or as in 2020-06-30T23:59:59Z")
+	flags.Var(&f.until, "until", "before this `TIME`; before a day is before it begins")
+	f.reach.addTo(c, onlyPositions, "position")
 	flags.StringVar(&f.query.CommandID, "id", "", "what the command with this `ID` came to")
 	flags.StringVar(&f.outcome, "outcome", "", "only what was `done`, or only what was refused")
 	flags.StringVar(&f.query.Text, "text", "", "entries with these `WORDS` in a name, a message or a reason; chess* is how words begin")
@@ -98,40 +98,23 @@ func (f *auditFlags) addTo(a *app, c *cobra.Command) {
 // complete reads the flags that are written otherwise than the query has them.
 func (f *auditFlags) complete(c *cobra.Command) error {
 	var mistakes []error
-	read := func(flag, text string, to *time.Time) {
-		at, err := parseTime(text)
-		if err != nil {
-			mistakes = append(mistakes, fmt.Errorf("--%s: %w", flag, err))
-		}
-		*to = at
+	f.query.Since, f.query.Until = f.since.begin(), f.until.begin()
+	if err := f.reach.check(); err != nil {
+		mistakes = append(mistakes, err)
+	} else {
+		f.query.From, f.query.To = f.reach.from.position(), f.reach.to.position()
 	}
-	read("since", f.since, &f.query.Since)
-	read("until", f.until, &f.query.Until)
-	f.query.From, f.query.To = eventstore.Position(f.from), eventstore.Position(f.to)
 	f.query.Outcome = audit.Outcome(f.outcome)
 	if f.query.Limit < 0 {
-		mistakes = append(mistakes, errors.New("--limit is negative"))
+		mistakes, f.query.Limit = append(mistakes, errors.New("--limit is negative")), 0
 	}
 	if c.Flags().Changed("cursor") && f.query.Cursor == "" {
 		mistakes = append(mistakes, errors.New("--cursor is empty: leave it out to begin"))
 	}
 	if len(mistakes) > 0 {
-		return usage(errors.Join(mistakes...))
+		return usage(errors.Join(append(mistakes, f.query.Validate())...))
 	}
-	return nil
-}
-
-// parseTime reads a time, or a day, which is its beginning in UTC. Nothing is no time.
-func parseTime(text string) (time.Time, error) {
-	if text == "" {
-		return time.Time{}, nil
-	}
-	for _, form := range []string{time.DateOnly, time.RFC3339} {
-		if at, err := time.Parse(form, text); err == nil {
-			return at.UTC(), nil
-		}
-	}
-	return time.Time{}, fmt.Errorf("%q is no time: write it as in 2020-06-30 or 2020-06-30T23:59:59Z", text)
+	return nil // the engine says what is wrong with the query
 }
 
 func completeActions(*cobra.Command, []string, string) ([]cobra.Completion, cobra.ShellCompDirective) {
@@ -307,8 +290,10 @@ func (a *app) writeFacets(f *audit.Facets) error {
 	top("action", f.Actions)
 	top("group", f.Groups)
 	rows("day", f.Days)
-	if err := table.Write(a.out); err != nil {
-		return err
+	if table.Len() > 0 {
+		if err := table.Write(a.out); err != nil {
+			return err
+		}
 	}
 	a.say("%s", strings.Join([]string{
 		render.Count(f.Total, "entry", "entries"),

@@ -65,6 +65,7 @@ func runScripts(t *testing.T, dir string, variables map[string]string) {
 			"repeat":   scriptRepeat,
 			"lines":    scriptLines,
 			"publish":  scriptPublish,
+			"cursor":   scriptCursor,
 		},
 	})
 }
@@ -163,6 +164,15 @@ func scriptLines(ts *testscript.TestScript, neg bool, args []string) {
 	if got := strings.Count(ts.ReadFile("stdout"), "\n"); got != want {
 		ts.Fatalf("%d lines, want %d", got, want)
 	}
+}
+
+// scriptCursor keeps the cursor that standard error tells: cursor NAME.
+func scriptCursor(ts *testscript.TestScript, neg bool, args []string) {
+	_, cursor, told := strings.Cut(ts.ReadFile("stderr"), "--cursor ")
+	if !told {
+		ts.Fatalf("no cursor is told")
+	}
+	ts.Setenv(args[0], strings.TrimSpace(cursor))
 }
 
 // scriptPublish is another program that puts messages into a log: publish FILE TOPIC TEXT...
