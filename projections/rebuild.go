@@ -81,7 +81,7 @@ func (v *Views) begin(ctx context.Context) error {
 				return errMoved
 			}
 		}
-		reached, err := v.remake(ctx, w, nil)
+		reached, err := v.remake(ctx, w, v.opts.Progress)
 		if err != nil {
 			return err
 		}

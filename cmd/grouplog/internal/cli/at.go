@@ -29,7 +29,7 @@ type answers interface {
 
 // withAnswers opens the log for a question about the present, or about the past.
 func (a *app) withAnswers(ctx context.Context, at *moment, f func(answers, eventstore.Store) error) error {
-	return a.withEngine(ctx, func(engine *grouplog.Engine) error {
+	return a.withRows(ctx, func(engine *grouplog.Engine) error {
 		if !at.given {
 			return f(engine, engine.Log())
 		}

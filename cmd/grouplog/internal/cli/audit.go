@@ -41,7 +41,8 @@ func (a *app) auditCommand() *cobra.Command {
 pass every flag; of a flag that is given several times, any value will do. What cannot match
 (an unknown user or group, a time to come) has an empty answer.
 
-The first search of a log makes its index, which takes some ten seconds for a million events.`,
+The first search of a log makes its index, which takes some ten seconds for a million events,
+and shows how far it is.`,
 		Example: `  grouplog audit --actor alice --limit 20
   grouplog audit --person bob --action 'members.*' --since 2020-01-01 --until 2021-01-01
   grouplog audit --outcome refused --group chess
@@ -128,7 +129,7 @@ func completeActions(*cobra.Command, []string, string) ([]cobra.Completion, cobr
 	return names, cobra.ShellCompDirectiveNoFileComp
 }
 
-// withAudit is withEngine for a question to the audit. Where the file of its index cannot
+// withAudit is withRows for a question to the audit. Where the file of its index cannot
 // be written, it is made in memory, which takes longer.
 func (a *app) withAudit(ctx context.Context, f func(*grouplog.Engine) error) error {
 	return a.withLog(ctx, func(log eventstore.Store) error {
@@ -144,12 +145,11 @@ func (a *app) withAudit(ctx context.Context, f func(*grouplog.Engine) error) err
 
 // openAudit opens an engine whose audit can be asked.
 func (a *app) openAudit(ctx context.Context, options *grouplog.Options) (*grouplog.Engine, error) {
+	defer a.progressOf("audit index", options).Done()
 	engine, err := a.openEngine(ctx, options)
 	if err != nil {
 		return nil, err
 	}
-	const patience = time.Second
-	defer time.AfterFunc(patience, func() { a.say("making the index of the audit …") }).Stop()
 	if _, err := engine.AuditPage(ctx, audit.Query{Limit: 1}); err != nil {
 		return nil, errors.Join(err, engine.Close())
 	}
