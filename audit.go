@@ -113,6 +113,7 @@ func (a *auditing) index(ctx context.Context, e *Engine) (*projections.Views, er
 	if a.views == nil {
 		views, err := projections.Open(ctx, a.path, e.log, &projections.Options{
 			Projections: []projections.Projection{audit.New()}, Poll: e.options.Poll, Logger: e.options.Logger,
+			Progress: e.options.progressOf("audit index"),
 		})
 		if err != nil {
 			return nil, fmt.Errorf("audit: %w", err)

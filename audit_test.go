@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"sync"
 	"testing"
 	"time"
 
@@ -14,6 +15,9 @@ import (
 	"github.com/grouplog/grouplog"
 	"github.com/grouplog/grouplog/commands"
 	"github.com/grouplog/grouplog/domain"
+	"github.com/grouplog/grouplog/eventstore"
+	"github.com/grouplog/grouplog/eventstore/memory"
+	"github.com/grouplog/grouplog/projections"
 	"github.com/grouplog/grouplog/projections/audit"
 )
 
@@ -78,9 +82,57 @@ func TestAuditOfTwoEngines(t *testing.T) {
 	require.ErrorIs(t, err, domain.ErrAlreadyMember)
 	_, err = two.As("alice").CreateGroup(t.Context(), domain.Meeting, "go", "Go")
 	require.Error(t, err)
-	require.Len(t, audited(t, one, audit.Query{Outcome: audit.Refused}), 1, "the other's are in the file when that writes them")
+	// The other's are in the file as soon as that has written them, which nobody waits for.
+	require.Contains(t, audited(t, one, audit.Query{Outcome: audit.Refused}), "refused RequestJoin by bob")
 	require.Len(t, audited(t, two, audit.Query{Outcome: audit.Refused}), 2)
 	require.Equal(t, audited(t, two, audit.Query{}), audited(t, one, audit.Query{}))
+}
+
+// Who opens an engine is told how far what has to be made first is, in a file and in memory,
+// and of nothing once it is there.
+func TestProgressOfWhatIsMadeFirst(t *testing.T) {
+	const events = 10 * projections.DefaultPageSize
+	log := memory.New()
+	name, schema, data, err := domain.Encode(domain.GroupCreated{GroupType: domain.Work, Owner: "ann", Name: "g", JoinOption: domain.Forbid, InviteOption: domain.Any})
+	require.NoError(t, err)
+	commits := make([]eventstore.Commit, events)
+	for i := range commits {
+		event := eventstore.Event{Type: name, Schema: schema, Data: data, Actor: "ann", Time: time.Unix(1, 0)}
+		commits[i] = eventstore.Commit{Stream: domain.GroupStream(fmt.Sprint(i)), Events: []eventstore.Event{event}}
+	}
+	_, err = log.Append(t.Context(), commits...)
+	require.NoError(t, err)
+
+	var mu sync.Mutex
+	told := map[string][]eventstore.Position{}
+	options := &grouplog.Options{
+		Store: log, ViewsPath: filepath.Join(t.TempDir(), "views.db"), AuditPath: grouplog.Memory, RefusalsPath: grouplog.Memory,
+		Progress: func(what string, done, total eventstore.Position) {
+			mu.Lock()
+			defer mu.Unlock()
+			told[what] = append(told[what], done)
+			require.EqualValues(t, events, total)
+		},
+	}
+	for range 2 {
+		engine, err := grouplog.Open(t.Context(), "", options)
+		require.NoError(t, err)
+		_, err = engine.Group(t.Context(), "7")
+		require.NoError(t, err)
+		_, err = engine.AuditPage(t.Context(), audit.Query{})
+		require.NoError(t, err)
+		require.NoError(t, engine.Close())
+	}
+	for what, times := range map[string]int{"read models": 1, "audit index": 2} { // what is in memory is gone
+		require.NotEmpty(t, told[what])
+		ends := 0
+		for _, done := range told[what] {
+			if done == events {
+				ends++
+			}
+		}
+		require.Equal(t, times, ends, "%s: %v", what, told[what])
+	}
 }
 
 // Whoever does not want refused attempts has none, and no file of them; who never asks
@@ -138,7 +190,8 @@ func TestAuditMistakes(t *testing.T) {
 
 // Everything that is found before the engine closes is found while commands go on.
 func TestAuditWhileCommandsGoOn(t *testing.T) {
-	engine := openFile(t, filepath.Join(t.TempDir(), "groups.db"), nil)
+	noon := time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC) // so much is kept in a minute
+	engine := openFile(t, filepath.Join(t.TempDir(), "groups.db"), &grouplog.Options{Clock: func() time.Time { return noon }})
 	ctx, stop := context.WithCancel(t.Context())
 	defer stop()
 	_, err := engine.As("alice").CreateGroup(ctx, domain.Meeting, "go", "Go")

@@ -76,7 +76,7 @@ func (e *Engine) open(ctx context.Context, path string) (err error) {
 		}
 	}
 	e.views, err = projections.Open(ctx, o.viewsPath(path), e.log, &projections.Options{
-		Projections: []projections.Projection{groupview.New()}, Poll: o.Poll, Logger: o.Logger,
+		Projections: []projections.Projection{groupview.New()}, Poll: o.Poll, Logger: o.Logger, Progress: o.progressOf("read models"),
 	})
 	if err != nil {
 		return fmt.Errorf("read models: %w", err)

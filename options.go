@@ -25,6 +25,11 @@ type Options struct {
 	// while the engine is open.
 	Policies domain.Policies
 
+	// Progress, if not nil, is told how far derived rows are that have to be made before
+	// they can be asked, or have much to catch up on: of "read models", of "audit index",
+	// or of one of Projections by its name. It is called by a goroutine of each.
+	Progress func(what string, done, total eventstore.Position)
+
 	// Clock says what time it is: of every event, and for the end of bans and mutes.
 	// time.Now when nil.
 	Clock func() time.Time
@@ -161,6 +166,14 @@ func (o *Options) withDefaults() Options {
 		opts.KeepRefusals = audit.DefaultKeep
 	}
 	return opts
+}
+
+// progressOf is Progress of one thing.
+func (o *Options) progressOf(what string) func(done, total eventstore.Position) {
+	if o.Progress == nil {
+		return nil
+	}
+	return func(done, total eventstore.Position) { o.Progress(what, done, total) }
 }
 
 // viewsPath is where the read models of a log are kept.

@@ -56,7 +56,7 @@ func (e *Engine) openOwn(ctx context.Context, path string) error {
 	o := &e.options
 	for _, p := range o.Projections {
 		views, err := projections.Open(ctx, o.ownPath(path, p.Name()), e.log, &projections.Options{
-			Projections: []projections.Projection{p}, Poll: o.Poll, Logger: o.Logger, Park: true,
+			Projections: []projections.Projection{p}, Poll: o.Poll, Logger: o.Logger, Progress: o.progressOf(p.Name()), Park: true,
 		})
 		if err != nil {
 			return fmt.Errorf("projection %s: %w", p.Name(), err)

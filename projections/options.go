@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"log/slog"
 	"time"
+
+	"github.com/grouplog/grouplog/eventstore"
 )
 
 // Defaults of Options.
@@ -41,6 +43,11 @@ type Options struct {
 
 	// Manual starts no runner: rows move by CatchUp and WaitFor alone.
 	Manual bool
+
+	// Progress, if not nil, is told after each page how far the rows are, while there are
+	// many that the log is ahead by: a file is new, or has not been open for long. It is
+	// called by the goroutine that applies them, which is one at a time.
+	Progress func(done, total eventstore.Position)
 
 	// Logger is told when rows are dropped and why, and when the runner stops;
 	// slog.Default() when nil.

@@ -89,7 +89,7 @@ func (v *Views) begin(ctx context.Context) error {
 				return errMoved
 			}
 		}
-		reached, err := v.fillToHead(ctx, w, nil)
+		reached, err := v.fillToHead(ctx, w, v.opts.Progress)
 		if err != nil {
 			return err
 		}

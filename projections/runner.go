@@ -102,12 +102,17 @@ func (v *Views) pass(ctx context.Context) error {
 		case head == after:
 			return nil
 		}
-		if after == 0 && v.place.path != "" && head >= manyPages*eventstore.Position(v.opts.PageSize) {
+		many := head-after >= manyPages*eventstore.Position(v.opts.PageSize)
+		if after == 0 && v.place.path != "" && many {
 			if err := v.begin(ctx); err == nil || ctx.Err() != nil {
 				continue
 			}
 		} // what is wrong, a page at a time finds out, and rows are as far as they can be
-		if err := v.follow(ctx, after); err != nil {
+		var progress func(done, total eventstore.Position)
+		if many {
+			progress = v.opts.Progress
+		}
+		if err := v.follow(ctx, after, head, progress); err != nil {
 			return err
 		}
 	}
@@ -116,7 +121,7 @@ func (v *Views) pass(ctx context.Context) error {
 // follow applies the log after a position, until its end, or until the rows turn out
 // to be somewhere else. It begins with the record that was applied last: were it another
 // one now, the rows would be mixed from two histories.
-func (v *Views) follow(ctx context.Context, after eventstore.Position) error {
+func (v *Views) follow(ctx context.Context, after, head eventstore.Position, progress func(done, total eventstore.Position)) error {
 	if after > 0 {
 		after--
 	}
@@ -130,6 +135,9 @@ func (v *Views) follow(ctx context.Context, after eventstore.Position) error {
 		}
 		if reached != page[len(page)-1].Position {
 			return nil // another process is ahead, or has dropped the rows
+		}
+		if progress != nil {
+			progress(reached, max(reached, head))
 		}
 	}
 	return nil

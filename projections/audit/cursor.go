@@ -21,16 +21,17 @@ type place struct {
 // first, which query, and the place.
 const cursorVersion = "1"
 
-func (q *Query) cursor(oldest bool, at place) string {
-	text := fmt.Sprintf("%s.%s.%x.%d.%d", cursorVersion, direction(oldest), q.sum(), at.position, at.attempt)
+// cursor is the place in the answer of a log to the query.
+func (q *Query) cursor(logID string, oldest bool, at place) string {
+	text := fmt.Sprintf("%s.%s.%x.%d.%d", cursorVersion, direction(oldest), q.sum(logID), at.position, at.attempt)
 	return base64.RawURLEncoding.EncodeToString([]byte(text))
 }
 
-// parseCursor reads a cursor of this query.
-func (q *Query) parseCursor() (at place, err error) {
-	fail := func(why string) (place, error) {
-		return place{}, fmt.Errorf("%w %q: %s", ErrCursor, q.Cursor, why)
-	}
+func (q *Query) badCursor(why string) error { return fmt.Errorf("%w %q: %s", ErrCursor, q.Cursor, why) }
+
+// parseCursor reads a cursor of this query to a log.
+func (q *Query) parseCursor(logID string) (at place, err error) {
+	fail := func(why string) (place, error) { return place{}, q.badCursor(why) }
 	data, err := base64.RawURLEncoding.Strict().DecodeString(q.Cursor)
 	parts := strings.Split(string(data), ".")
 	switch {
@@ -40,8 +41,8 @@ func (q *Query) parseCursor() (at place, err error) {
 		return fail("it is of another version of the program: begin again without one")
 	case len(parts) != 5:
 		return fail("it is damaged")
-	case parts[2] != strconv.FormatUint(q.sum(), 16):
-		return fail("it is of another query: pass it with the same filters, or begin again without one")
+	case parts[2] != strconv.FormatUint(q.sum(logID), 16):
+		return fail("it is of another query, or of another log: pass it with the same filters, or begin again without one")
 	case parts[1] != direction(q.Oldest):
 		return fail("it is of the other order: pass it with the same order, or begin again without one")
 	}
@@ -63,8 +64,8 @@ func direction(oldest bool) string {
 	return "n"
 }
 
-func (q *Query) sum() uint64 {
+func (q *Query) sum(logID string) uint64 {
 	h := fnv.New64a()
-	h.Write([]byte(q.fingerprint()))
+	h.Write([]byte(logID + q.fingerprint()))
 	return h.Sum64()
 }

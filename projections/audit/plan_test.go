@@ -2,6 +2,7 @@ package audit_test
 
 import (
 	"database/sql"
+	"encoding/base64"
 	"fmt"
 	"strings"
 	"testing"
@@ -80,11 +81,29 @@ func TestCursors(t *testing.T) {
 	refused(audit.Query{Cursor: "Mi5uLjAuMC4w"}, "of another version")
 	refused(audit.Query{Cursor: "hello, world"}, "pass what a page gave")
 	refused(audit.Query{Cursor: "MS5u"}, "damaged")
+	other := newWorld(t, ":memory:")
+	defer other.close(t)
+	tries(other.refusals, "ann", "{}")
+	_, err = other.queries.Page(w.ctx, audit.Query{Actors: q.Actors, Cursor: page.Next})
+	require.ErrorIs(t, err, audit.ErrCursor)
+	require.ErrorContains(t, err, "of another log")
+	refused(audit.Query{Actors: q.Actors, Cursor: moved(t, page.Next, "2.1")}, "beyond the end of the log")
+	refused(audit.Query{Actors: q.Actors, Cursor: moved(t, page.Next, "1.5")}, "beyond the end of the log")
+	refused(audit.Query{Actors: q.Actors, Cursor: moved(t, page.Tail, "1.0"), Oldest: true}, "beyond the end of the log")
+	refused(audit.Query{Actors: q.Actors, Cursor: moved(t, page.Tail, "0.4"), Oldest: true}, "beyond the end of the log")
 	q.Limit, q.Cursor = 7, page.Next
 	page, err = w.queries.Page(w.ctx, q)
 	require.NoError(t, err, "another limit is no other query")
 	require.Len(t, page.Entries, 2)
 	require.Empty(t, page.Next)
+}
+
+// moved is a cursor that was made to name another place.
+func moved(t require.TestingT, cursor, place string) string {
+	data, err := base64.RawURLEncoding.DecodeString(cursor)
+	require.NoError(t, err)
+	parts := append(strings.Split(string(data), ".")[:3], place)
+	return base64.RawURLEncoding.EncodeToString([]byte(strings.Join(parts, ".")))
 }
 
 // What cannot match has an empty answer.

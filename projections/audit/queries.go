@@ -100,13 +100,13 @@ func (s *Queries) page(ctx context.Context, q Query) (Page, error) {
 		at.attempt = attempts[refused-1].Number
 	}
 	if len(positions)+len(attempts) > events+refused {
-		page.Next = q.cursor(q.Oldest, at)
+		page.Next = q.cursor(s.log.ID(), q.Oldest, at)
 	}
 	switch {
 	case q.Oldest:
-		page.Tail = q.cursor(true, at)
+		page.Tail = q.cursor(s.log.ID(), true, at)
 	case q.Cursor == "":
-		page.Tail = q.cursor(true, end)
+		page.Tail = q.cursor(s.log.ID(), true, end)
 	}
 	return page, nil
 }
@@ -114,19 +114,47 @@ func (s *Queries) page(ctx context.Context, q Query) (Page, error) {
 // begin is the place that a page begins behind, and the last place that there is.
 func (s *Queries) begin(ctx context.Context, q *Query) (at, end place, err error) {
 	if q.Cursor != "" {
-		at, err = q.parseCursor()
-		return at, place{}, err
+		if at, err = q.parseCursor(s.log.ID()); err != nil {
+			return at, end, err
+		}
 	}
-	if q.Oldest {
-		return place{}, place{}, nil
-	}
-	if end.attempt, err = s.refusals.last(ctx); err != nil {
+	if end, err = s.end(ctx); err != nil || q.Oldest && q.Cursor == "" {
 		return at, end, err
+	}
+	if q.Cursor == "" {
+		return place{end.position + 1, end.attempt + 1}, end, nil
+	}
+	return at, end, s.mustReach(ctx, q, at, end)
+}
+
+// end is the last place that there is.
+func (s *Queries) end(ctx context.Context) (end place, err error) {
+	if end.attempt, err = s.refusals.last(ctx); err != nil {
+		return end, err
 	}
 	err = s.views.Read(ctx, func(tx *sql.Tx) error {
 		return tx.QueryRowContext(ctx, "SELECT coalesce(max(position), 0) FROM audit_events").Scan(&end.position)
 	})
-	return place{end.position + 1, end.attempt + 1}, end, err
+	return end, err
+}
+
+// mustReach refuses a cursor at a place that there is not: what comes there would be
+// passed over. The log may have an older backup in its place.
+func (s *Queries) mustReach(ctx context.Context, q *Query, at, end place) error {
+	if at.position > end.position { // the index may be behind what another process has told
+		head, err := s.log.Head(ctx)
+		if err != nil {
+			return err
+		}
+		end.position = max(end.position, head)
+	}
+	if !q.Oldest { // a page begins before its place
+		end.position, end.attempt = end.position+1, end.attempt+1
+	}
+	if at.position > end.position || s.refusals != nil && at.attempt > end.attempt {
+		return q.badCursor("it is beyond the end of the log: begin again without one")
+	}
+	return nil
 }
 
 // attempts are those beyond a place that a query lets through. The events before which they

@@ -54,24 +54,49 @@ func Parse(text string) (Moment, error) {
 	if number, ok := strings.CutPrefix(text, "position:"); ok {
 		p, err := strconv.ParseUint(number, 10, 63)
 		if err != nil {
-			return Moment{}, notMoment(text, "a position is a number, from 0")
+			return Moment{}, notMoment(text, "positions are numbers from 0 to 9223372036854775807")
 		}
 		return AtPosition(eventstore.Position(p)), nil
 	}
 	if text == "now" {
 		return Moment{}, nil
 	}
-	if day, err := time.Parse(time.DateOnly, text); err == nil {
-		return AtEndOf(day), nil
+	t, err := time.Parse(time.DateOnly, text)
+	of := AtEndOf
+	if err != nil {
+		t, err = time.Parse(time.RFC3339Nano, text)
+		of = AtTime
 	}
-	if t, err := time.Parse(time.RFC3339Nano, text); err == nil {
-		return AtTime(t), nil
+	switch {
+	case err != nil:
+		return Moment{}, notMoment(text, "times are as in 2018-12-31T23:59:59Z, days as in 2020-06-30, positions as in position:12345, and there is \"now\"")
+	case !t.After(time.Time{}) || t.UTC().Year() > 9999:
+		return Moment{}, notMoment(text, "a log holds times after 0001-01-01, up to the year 9999")
 	}
-	return Moment{}, notMoment(text, "times are as in 2018-12-31T23:59:59Z, days as in 2020-06-30 (their end, in UTC), positions as in position:12345, and there is \"now\"")
+	return of(t), nil
 }
 
 func notMoment(text, right string) error {
 	return fmt.Errorf("%q is %w: %s", text, ErrMoment, right)
+}
+
+// Position is the position that the moment was given by; false where it was not.
+func (m Moment) Position() (eventstore.Position, bool) {
+	return m.position, m.kind == byPosition
+}
+
+// Span is from when until when the moment lasts, the end not included: a day, or a
+// microsecond, which is as short as a log can tell. False where it was not given by a time.
+func (m Moment) Span() (begin, end time.Time, ok bool) {
+	switch m.kind {
+	case byDay:
+		end = m.time.Add(time.Microsecond)
+		return end.AddDate(0, 0, -1), end, true
+	case byTime:
+		return m.time, m.time.Truncate(time.Microsecond).Add(time.Microsecond), true
+	default:
+		return begin, end, false
+	}
 }
 
 // String is the moment as Parse reads it.
@@ -92,7 +117,8 @@ func (m Moment) String() string {
 // position and, of each group, before the first event later than the time.
 type bound struct {
 	position eventstore.Position
-	time     time.Time // zero: the position alone says it
+	timed    bool // else the position alone says it
+	time     time.Time
 }
 
 // in finds out where a moment is in a log that ends at head, at a time on the clock.
@@ -107,15 +133,15 @@ func (m Moment) in(head eventstore.Position, now time.Time) (bound, error) {
 		if m.time.After(now) {
 			return bound{}, inFuture(m, now)
 		}
-		return bound{position: head, time: m.time}, nil
+		return bound{head, true, m.time}, nil
 	case byDay:
 		if m.time.AddDate(0, 0, -1).After(now) {
 			return bound{}, inFuture(m, now)
 		}
 		if m.time.After(now) {
-			return bound{position: head, time: now}, nil
+			return bound{head, true, now}, nil
 		}
-		return bound{position: head, time: m.time}, nil
+		return bound{head, true, m.time}, nil
 	default:
 		return bound{position: head}, nil
 	}
@@ -128,5 +154,5 @@ func inFuture(m Moment, now time.Time) error {
 // covers reports whether an event at that position and time had happened, of a group
 // whose earlier events had.
 func (b *bound) covers(position eventstore.Position, at time.Time) bool {
-	return position <= b.position && (b.time.IsZero() || !at.After(b.time))
+	return position <= b.position && (!b.timed || !at.After(b.time))
 }

@@ -138,7 +138,7 @@ func begins(fact domain.Event) bool {
 // what the clock says.
 func (p *Past) now(ctx context.Context) (time.Time, error) {
 	switch {
-	case !p.bound.time.IsZero():
+	case p.bound.timed:
 		return p.bound.time, nil
 	case p.moment.kind == present || p.bound.position == 0:
 		return p.Now, nil

@@ -9,6 +9,7 @@ import (
 
 	"github.com/grouplog/grouplog/cmd/grouplog/internal/render"
 	"github.com/grouplog/grouplog/domain"
+	"github.com/grouplog/grouplog/eventstore"
 	"github.com/grouplog/grouplog/projections/groupview"
 )
 
@@ -47,14 +48,14 @@ now, in whichever group, or those to one group.`,
 		if pending {
 			filter.Select = groupview.PendingApplications
 		}
-		return a.withAnswers(ctx, &at, func(asked answers) error {
-			return a.writeApplications(ctx, asked, as, group, filter)
+		return a.withAnswers(ctx, &at, func(asked answers, log eventstore.Store) error {
+			return a.writeApplications(ctx, asked, log, as, group, filter)
 		})
 	})
 	return c
 }
 
-func (a *app) writeApplications(ctx context.Context, asked answers, as, group string, filter groupview.ApplicationFilter) error {
+func (a *app) writeApplications(ctx context.Context, asked answers, log eventstore.Store, as, group string, filter groupview.ApplicationFilter) error {
 	unread := 0
 	applications := asked.GroupApplications(ctx, group, filter)
 	if as != "" {
@@ -64,7 +65,7 @@ func (a *app) writeApplications(ctx context.Context, asked answers, as, group st
 			}
 		}
 		filter.GroupID = group
-		applications = mine(ctx, asked, as, filter, &unread)
+		applications = orUnknown(ctx, log, as, mine(ctx, asked, as, filter, &unread))
 	}
 	table := render.NewTable("application", "group", "from", "user", "state", "at", "by", "message")
 	err := writeList(a, applications, table, func(ap groupview.Application) {

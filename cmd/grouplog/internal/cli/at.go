@@ -5,38 +5,11 @@ import (
 	"iter"
 
 	"github.com/spf13/cobra"
-	"github.com/spf13/pflag"
 
 	"github.com/grouplog/grouplog"
+	"github.com/grouplog/grouplog/eventstore"
 	"github.com/grouplog/grouplog/projections/groupview"
-	"github.com/grouplog/grouplog/projections/past"
 )
-
-// moment is a flag that says as of when a question is asked.
-type moment struct {
-	grouplog.Moment
-	given bool
-}
-
-var _ pflag.Value = (*moment)(nil)
-
-func (m *moment) Set(text string) (err error) {
-	m.Moment, err = past.Parse(text)
-	m.given = true
-	return err
-}
-
-// String is the default, of which there is none to show.
-func (m *moment) String() string {
-	if !m.given {
-		return ""
-	}
-	return m.Moment.String()
-}
-
-func (*moment) Type() string { return "WHEN" }
-
-const whenHelp = "as in 2020-06-30 (the end of that day, UTC), 2018-12-31T23:59:59Z or position:12345"
 
 // addAt gives a question the flag --at.
 func addAt(c *cobra.Command, at *moment) {
@@ -55,15 +28,15 @@ type answers interface {
 }
 
 // withAnswers opens the log for a question about the present, or about the past.
-func (a *app) withAnswers(ctx context.Context, at *moment, f func(answers) error) error {
-	return a.withEngine(ctx, func(engine *grouplog.Engine) error {
+func (a *app) withAnswers(ctx context.Context, at *moment, f func(answers, eventstore.Store) error) error {
+	return a.withRows(ctx, func(engine *grouplog.Engine) error {
 		if !at.given {
-			return f(engine)
+			return f(engine, engine.Log())
 		}
 		asOf, err := engine.AsOf(ctx, at.Moment)
 		if err != nil {
 			return err
 		}
-		return f(asOf)
+		return f(asOf, engine.Log())
 	})
 }

@@ -24,8 +24,8 @@ import (
 // auditFlags are what a command line asks of the audit.
 type auditFlags struct {
 	query        audit.Query
-	from, to     uint64
-	since, until string
+	reach        reach
+	since, until moment
 	outcome      string
 	newest       bool
 	facets       bool
@@ -41,7 +41,8 @@ func (a *app) auditCommand() *cobra.Command {
 pass every flag; of a flag that is given several times, any value will do. What cannot match
 (an unknown user or group, a time to come) has an empty answer.
 
-The first search of a log makes its index, which takes some ten seconds for a million events.`,
+The first search of a log makes its index, which takes some ten seconds for a million events,
+and shows how far it is.`,
 		Example: `  grouplog audit --actor alice --limit 20
   grouplog audit --person bob --action 'members.*' --since 2020-01-01 --until 2021-01-01
   grouplog audit --outcome refused --group chess
@@ -72,10 +73,10 @@ func (f *auditFlags) addTo(a *app, c *cobra.Command) {
 	flags.StringArrayVar(&f.query.Persons, "person", nil, "what was done to this `USER`, or is about them")
 	flags.StringArrayVar(&f.query.Groups, "group", nil, "what was done in this `GROUP`")
 	flags.StringArrayVar(&f.query.Actions, "action", nil, "events of this `TYPE`, or refused commands of this name; * stands for any text")
-	flags.StringVar(&f.since, "since", "", "not before this `TIME`: a day, or as in 2020-06-30T23:59:59Z")
-	flags.StringVar(&f.until, "until", "", "before this `TIME`")
-	flags.Uint64Var(&f.from, "from", 0, "from this `POSITION` of the log on")
-	flags.Uint64Var(&f.to, "to", 0, "up to this `POSITION`")
+	f.since.only, f.until.only = onlyTimes, onlyTimes
+	flags.Var(&f.since, "since", "not before this `TIME`: a day, or as in 2020-06-30T23:59:59Z")
+	flags.Var(&f.until, "until", "before this `TIME`; before a day is before it begins")
+	f.reach.addTo(c, onlyPositions, "position")
 	flags.StringVar(&f.query.CommandID, "id", "", "what the command with this `ID` came to")
 	flags.StringVar(&f.outcome, "outcome", "", "only what was `done`, or only what was refused")
 	flags.StringVar(&f.query.Text, "text", "", "entries with these `WORDS` in a name, a message or a reason; chess* is how words begin")
@@ -98,40 +99,23 @@ func (f *auditFlags) addTo(a *app, c *cobra.Command) {
 // complete reads the flags that are written otherwise than the query has them.
 func (f *auditFlags) complete(c *cobra.Command) error {
 	var mistakes []error
-	read := func(flag, text string, to *time.Time) {
-		at, err := parseTime(text)
-		if err != nil {
-			mistakes = append(mistakes, fmt.Errorf("--%s: %w", flag, err))
-		}
-		*to = at
+	f.query.Since, f.query.Until = f.since.begin(), f.until.begin()
+	if err := f.reach.check(); err != nil {
+		mistakes = append(mistakes, err)
+	} else {
+		f.query.From, f.query.To = f.reach.from.position(), f.reach.to.position()
 	}
-	read("since", f.since, &f.query.Since)
-	read("until", f.until, &f.query.Until)
-	f.query.From, f.query.To = eventstore.Position(f.from), eventstore.Position(f.to)
 	f.query.Outcome = audit.Outcome(f.outcome)
 	if f.query.Limit < 0 {
-		mistakes = append(mistakes, errors.New("--limit is negative"))
+		mistakes, f.query.Limit = append(mistakes, errors.New("--limit is negative")), 0
 	}
 	if c.Flags().Changed("cursor") && f.query.Cursor == "" {
 		mistakes = append(mistakes, errors.New("--cursor is empty: leave it out to begin"))
 	}
 	if len(mistakes) > 0 {
-		return usage(errors.Join(mistakes...))
+		return usage(errors.Join(append(mistakes, f.query.Validate())...))
 	}
-	return nil
-}
-
-// parseTime reads a time, or a day, which is its beginning in UTC. Nothing is no time.
-func parseTime(text string) (time.Time, error) {
-	if text == "" {
-		return time.Time{}, nil
-	}
-	for _, form := range []string{time.DateOnly, time.RFC3339} {
-		if at, err := time.Parse(form, text); err == nil {
-			return at.UTC(), nil
-		}
-	}
-	return time.Time{}, fmt.Errorf("%q is no time: write it as in 2020-06-30 or 2020-06-30T23:59:59Z", text)
+	return nil // the engine says what is wrong with the query
 }
 
 func completeActions(*cobra.Command, []string, string) ([]cobra.Completion, cobra.ShellCompDirective) {
@@ -145,7 +129,7 @@ func completeActions(*cobra.Command, []string, string) ([]cobra.Completion, cobr
 	return names, cobra.ShellCompDirectiveNoFileComp
 }
 
-// withAudit is withEngine for a question to the audit. Where the file of its index cannot
+// withAudit is withRows for a question to the audit. Where the file of its index cannot
 // be written, it is made in memory, which takes longer.
 func (a *app) withAudit(ctx context.Context, f func(*grouplog.Engine) error) error {
 	return a.withLog(ctx, func(log eventstore.Store) error {
@@ -161,12 +145,11 @@ func (a *app) withAudit(ctx context.Context, f func(*grouplog.Engine) error) err
 
 // openAudit opens an engine whose audit can be asked.
 func (a *app) openAudit(ctx context.Context, options *grouplog.Options) (*grouplog.Engine, error) {
+	defer a.progressOf("audit index", options).Done()
 	engine, err := a.openEngine(ctx, options)
 	if err != nil {
 		return nil, err
 	}
-	const patience = time.Second
-	defer time.AfterFunc(patience, func() { a.say("making the index of the audit …") }).Stop()
 	if _, err := engine.AuditPage(ctx, audit.Query{Limit: 1}); err != nil {
 		return nil, errors.Join(err, engine.Close())
 	}
@@ -307,8 +290,10 @@ func (a *app) writeFacets(f *audit.Facets) error {
 	top("action", f.Actions)
 	top("group", f.Groups)
 	rows("day", f.Days)
-	if err := table.Write(a.out); err != nil {
-		return err
+	if table.Len() > 0 {
+		if err := table.Write(a.out); err != nil {
+			return err
+		}
 	}
 	a.say("%s", strings.Join([]string{
 		render.Count(f.Total, "entry", "entries"),

@@ -2,10 +2,7 @@ package cli
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"io"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -17,8 +14,8 @@ import (
 
 func (a *app) groupChartCommand() *cobra.Command {
 	var (
-		from, to string
-		output   target
+		between reach
+		output  target
 	)
 	c := &cobra.Command{
 		Use:   "chart GROUP",
@@ -30,40 +27,20 @@ the numbers.`,
 		Args:              exactly("GROUP"),
 		ValidArgsFunction: a.completeGroups,
 	}
-	c.Flags().StringVar(&from, "from", "", "from this day or time on (`WHEN`)")
-	c.Flags().StringVar(&to, "to", "", "up to this day or time (`WHEN`), with it")
+	between.addTo(c, onlyTimes, "day or time")
 	output.addTo(c)
 	c.RunE = a.run(func(ctx context.Context, args []string) error {
-		begin, end, err := parseTimes(from, to)
-		if err != nil {
+		if err := between.check(); err != nil {
 			return usage(err)
 		}
 		return a.withLog(ctx, func(log eventstore.Store) error {
-			return a.drawGroup(ctx, log, args[0], begin, end, &output)
+			return a.drawGroup(ctx, log, args[0], &between, &output)
 		})
 	})
 	return c
 }
 
-// parseTimes reads --from and --to where they are times; zero where they are not given.
-func parseTimes(from, to string) (begin, end time.Time, err error) {
-	first, err := parseBound("--from", from)
-	if err != nil {
-		return begin, end, err
-	}
-	last, err := parseBound("--to", to)
-	switch {
-	case err != nil:
-		return begin, end, err
-	case first.position+last.position > 0:
-		return begin, end, errors.New("--from and --to are days or times here, not positions")
-	case from != "" && to != "" && !first.begin.Before(last.end):
-		return begin, end, fmt.Errorf("the times from %s to %s are none", from, to)
-	}
-	return first.begin, last.end, nil
-}
-
-func (a *app) drawGroup(ctx context.Context, log eventstore.Store, group string, begin, end time.Time, output *target) error {
+func (a *app) drawGroup(ctx context.Context, log eventstore.Store, group string, between *reach, output *target) error {
 	if err := mustExist(ctx, log, group); err != nil {
 		return err
 	}
@@ -71,7 +48,7 @@ func (a *app) drawGroup(ctx context.Context, log eventstore.Store, group string,
 	if err != nil {
 		return err
 	}
-	series = series.Between(begin, end)
+	series = series.Between(between.from.begin(), between.to.end())
 	err = a.writeTo(output, func(w io.Writer) error {
 		if a.json {
 			return render.JSON(w, series)

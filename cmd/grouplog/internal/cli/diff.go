@@ -48,7 +48,7 @@ func (a *app) diffOf(use, short string, complete cobra.CompletionFunc,
 	c.Flags().Var(&to, "to", "the later moment, `WHEN`; the present where not given")
 	must(c.MarkFlagRequired("from"))
 	c.RunE = a.run(func(ctx context.Context, args []string) error {
-		return a.withEngine(ctx, func(engine *grouplog.Engine) error {
+		return a.withRows(ctx, func(engine *grouplog.Engine) error {
 			changes, err := diff(ctx, engine, args[0], from.Moment, to.Moment)
 			if err != nil {
 				return err

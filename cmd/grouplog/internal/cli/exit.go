@@ -139,7 +139,7 @@ var advice = []struct {
 	{eventstore.ErrDamaged, `"grouplog verify" says where; restore a backup`},
 	{commands.ErrIDReused, "for a command file that was changed, or has the name of another: --name"},
 	{commands.ErrContended, "try again when the other programs are done"},
-	{projections.ErrNotViews, "that file would hold the read models; move it out of the way"},
+	{projections.ErrNotViews, "that file would hold what is derived from the log; move it out of the way"},
 	{projections.ErrOtherLog, "delete the file of the read models (….views.db): it comes back from the log"},
 	{projections.ErrOtherHistory, "a backup was put in the place of the log, or another program follows a copy of it: end the other programs, and do it again"},
 	{sqlite.ErrMoved, "put the file back, or do it again with the one that is there now; never move a log while a program has it open"},

@@ -6,9 +6,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
-	"strconv"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -22,7 +20,7 @@ import (
 // exportOptions are what to export, and where to.
 type exportOptions struct {
 	format    string
-	from, to  string
+	reach     reach
 	selection export.Selection
 	target    target
 }
@@ -49,8 +47,7 @@ Where nothing is selected, nothing but the header is written.`,
 		Args: exactly(),
 	}
 	c.Flags().StringVar(&o.format, "format", "jsonl", "the `FORMAT`: "+strings.Join(formatNames(), ", "))
-	c.Flags().StringVar(&o.from, "from", "", "from this position, day or time on (`WHEN`)")
-	c.Flags().StringVar(&o.to, "to", "", "up to this position, day or time (`WHEN`), with it")
+	o.reach.addTo(c, onlyPlaces, "position, day or time")
 	c.Flags().StringArrayVar(&o.selection.Groups, "group", nil, "only the events of this `GROUP`; repeat for more")
 	c.Flags().StringArrayVar(&o.selection.Actors, "actor", nil, "only what this `USER` did; repeat for more")
 	c.Flags().StringArrayVar(&o.selection.Types, "type", nil, "only events of this `TYPE`, as member.joined, or member.*; repeat for more")
@@ -59,7 +56,7 @@ Where nothing is selected, nothing but the header is written.`,
 	must(c.RegisterFlagCompletionFunc("group", a.completeGroups))
 	must(c.RegisterFlagCompletionFunc("actor", a.completeUsers))
 	c.RunE = a.run(func(ctx context.Context, _ []string) error {
-		err := errors.Join(o.selectRange(), o.selection.Validate())
+		err := errors.Join(o.selectRange(), o.selection.Filter.Validate())
 		if err != nil {
 			return usage(err)
 		}
@@ -78,40 +75,10 @@ func formatNames() []string {
 
 // selectRange reads --from and --to.
 func (o *exportOptions) selectRange() error {
-	from, err := parseBound("--from", o.from)
-	if err != nil {
-		return err
-	}
-	to, err := parseBound("--to", o.to)
-	if err != nil {
-		return err
-	}
-	o.selection.First, o.selection.Since = from.position, from.begin
-	o.selection.Last, o.selection.Until = to.position, to.end
-	return nil
-}
-
-// bound is where a range begins or ends: a position, or a time, which is a day long or as
-// short as the log can tell.
-type bound struct {
-	position   eventstore.Position
-	begin, end time.Time // the end is not part of it
-}
-
-func parseBound(flag, text string) (bound, error) {
-	if text == "" {
-		return bound{}, nil
-	}
-	if n, err := strconv.ParseUint(strings.TrimPrefix(text, "position:"), 10, 63); err == nil && n > 0 {
-		return bound{position: eventstore.Position(n)}, nil
-	}
-	if day, err := time.Parse(time.DateOnly, text); err == nil {
-		return bound{begin: day, end: day.AddDate(0, 0, 1)}, nil
-	}
-	if at, err := time.Parse(time.RFC3339Nano, text); err == nil {
-		return bound{begin: at, end: at.Add(time.Microsecond)}, nil
-	}
-	return bound{}, fmt.Errorf("%s %q is no position from 1 on, no day and no time, as in 1200, 2020-06-30, or 2018-12-31T23:59:59Z", flag, text)
+	from, to := &o.reach.from, &o.reach.to
+	o.selection.First, o.selection.Since = from.position(), from.begin()
+	o.selection.Last, o.selection.Until = to.position(), to.end()
+	return o.reach.check()
 }
 
 // export writes the events that are wanted.

@@ -13,6 +13,7 @@ import (
 
 	"github.com/grouplog/grouplog/cmd/grouplog/internal/render"
 	"github.com/grouplog/grouplog/domain"
+	"github.com/grouplog/grouplog/eventstore"
 	"github.com/grouplog/grouplog/projections/groupview"
 )
 
@@ -42,7 +43,7 @@ func (a *app) groupListCommand() *cobra.Command {
 	must(c.RegisterFlagCompletionFunc("type", completeTypes))
 	c.RunE = a.run(func(ctx context.Context, _ []string) error {
 		filter.Type = domain.GroupType(groupType)
-		return a.withAnswers(ctx, &at, func(asked answers) error {
+		return a.withAnswers(ctx, &at, func(asked answers, _ eventstore.Store) error {
 			return writeGroups(ctx, a, asked, filter)
 		})
 	})
@@ -76,7 +77,7 @@ func (a *app) groupShowCommand() *cobra.Command {
 	}
 	addAt(c, &at)
 	c.RunE = a.run(func(ctx context.Context, args []string) error {
-		return a.withAnswers(ctx, &at, func(asked answers) error {
+		return a.withAnswers(ctx, &at, func(asked answers, _ eventstore.Store) error {
 			group, err := asked.Group(ctx, args[0])
 			if err != nil {
 				return err

@@ -8,7 +8,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/grouplog/grouplog"
 	"github.com/grouplog/grouplog/cmd/grouplog/internal/render"
 	"github.com/grouplog/grouplog/eventstore"
 	"github.com/grouplog/grouplog/projections"
@@ -29,16 +28,8 @@ func (a *app) joinedCommand() *cobra.Command {
 	c.RunE = a.run(func(ctx context.Context, args []string) error {
 		user := args[0]
 		table := render.NewTable("group", "type", "role", "joined", "#members", "name")
-		return a.withEngine(ctx, func(engine *grouplog.Engine) error {
-			asked := answers(engine)
-			if at.given {
-				asOf, err := engine.AsOf(ctx, at.Moment)
-				if err != nil {
-					return err
-				}
-				asked = asOf
-			}
-			return writeList(a, joinedOf(ctx, engine, asked, user), table, func(g groupview.JoinedGroup) {
+		return a.withAnswers(ctx, &at, func(asked answers, log eventstore.Store) error {
+			return writeList(a, orUnknown(ctx, log, user, asked.JoinedGroups(ctx, user)), table, func(g groupview.JoinedGroup) {
 				table.Row(g.GroupID, string(g.GroupType), g.Role.String(), render.Time(g.JoinedAt), render.Number(g.MemberCount), g.Name)
 			}, user+" is in no group that is listed")
 		})
@@ -46,21 +37,23 @@ func (a *app) joinedCommand() *cobra.Command {
 	return c
 }
 
-// joinedOf yields the groups that a user is in, or an error where no event names them.
-func joinedOf(ctx context.Context, engine *grouplog.Engine, asked answers, user string) iter.Seq2[groupview.JoinedGroup, error] {
-	return func(yield func(groupview.JoinedGroup, error) bool) {
+// orUnknown yields what a list about a user has, or an error where it has nothing and no
+// event names them.
+func orUnknown[T any](ctx context.Context, log eventstore.Store, user string, list iter.Seq2[T, error]) iter.Seq2[T, error] {
+	return func(yield func(T, error) bool) {
 		listed := false
-		for group, err := range asked.JoinedGroups(ctx, user) {
+		for item, err := range list {
 			listed = true
-			if !yield(group, err) {
+			if !yield(item, err) {
 				return
 			}
 		}
 		if listed {
 			return
 		}
-		if err := known(ctx, engine.Log(), user); err != nil {
-			yield(groupview.JoinedGroup{}, err)
+		if err := known(ctx, log, user); err != nil {
+			var none T
+			yield(none, err)
 		}
 	}
 }

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strconv"
 
 	"github.com/spf13/cobra"
 
@@ -102,7 +101,7 @@ func (a *app) writeReleased(done string, holds []consumers.Hold, dryRun bool) er
 
 func (a *app) listenerResetCommand() *cobra.Command {
 	var (
-		to     string
+		to     = moment{only: onlyStops}
 		dryRun bool
 	)
 	c := &cobra.Command{
@@ -118,7 +117,7 @@ After a log was restored from a backup, this says where to go on.`,
 		Args:              exactly("NAME"),
 		ValidArgsFunction: a.completeListeners,
 	}
-	c.Flags().StringVar(&to, "to", "", "go on after this `POSITION`, from the start, or from now (required)")
+	c.Flags().Var(&to, "to", "go on after this `POSITION`, from the start, or from now (required)")
 	c.Flags().BoolVar(&dryRun, "dry-run", false, "say what would come of it, and change nothing")
 	must(c.MarkFlagRequired("to"))
 	must(c.RegisterFlagCompletionFunc("to", cobra.FixedCompletions([]string{"start", "now"}, cobra.ShellCompDirectiveNoFileComp)))
@@ -128,7 +127,7 @@ After a log was restored from a backup, this says where to go on.`,
 			if err != nil {
 				return err
 			}
-			position, err := positionOf(to, head)
+			position, err := positionOf(&to, head)
 			if err != nil {
 				return err
 			}
@@ -144,22 +143,16 @@ After a log was restored from a backup, this says where to go on.`,
 	return c
 }
 
-// positionOf reads where to go on.
-func positionOf(text string, head eventstore.Position) (eventstore.Position, error) {
-	switch text {
-	case "start":
-		return 0, nil
-	case "now":
+// positionOf is where to go on.
+func positionOf(to *moment, head eventstore.Position) (eventstore.Position, error) {
+	position, ok := to.Position()
+	if !ok {
 		return head, nil
 	}
-	n, err := strconv.ParseUint(text, 10, 63)
-	if err != nil {
-		return 0, usage(fmt.Errorf("--to %q: a position, start or now", text))
+	if position > head {
+		return 0, usage(fmt.Errorf("--to %d: the log ends at %d", position, head))
 	}
-	if eventstore.Position(n) > head {
-		return 0, usage(fmt.Errorf("--to %d: the log ends at %d", n, head))
-	}
-	return eventstore.Position(n), nil
+	return position, nil
 }
 
 func (a *app) writeReset(name string, to eventstore.Position, skipped []consumers.Hold, dryRun bool) error {

@@ -44,7 +44,7 @@ func (f *logFilter) wants(e *projections.Event) bool {
 func (a *app) logListCommand() *cobra.Command {
 	var (
 		filter logFilter
-		from   uint64
+		from   = moment{only: onlyPositions}
 		limit  int
 		newest bool
 	)
@@ -56,7 +56,7 @@ func (a *app) logListCommand() *cobra.Command {
 		Args:    exactly(),
 	}
 	filter.addTo(a, c)
-	c.Flags().Uint64Var(&from, "from", 0, "from this `POSITION` on; with --newest, from there back")
+	c.Flags().Var(&from, "from", "from this `POSITION` on; with --newest, from there back")
 	c.Flags().IntVar(&limit, "limit", 0, "at most `N` events; 0 for all")
 	c.Flags().BoolVar(&newest, "newest", false, "newest first")
 	c.RunE = a.run(func(ctx context.Context, _ []string) error {
@@ -64,9 +64,9 @@ func (a *app) logListCommand() *cobra.Command {
 			return usage(errors.New("--limit is negative"))
 		}
 		return a.withLog(ctx, func(log eventstore.Store) error {
-			records := forward(ctx, log, &filter, eventstore.Position(from))
+			records := forward(ctx, log, &filter, from.position())
 			if newest {
-				records = backward(ctx, log, eventstore.Position(from))
+				records = backward(ctx, log, from.position())
 			}
 			return a.writeEventList(ctx, log, &filter, records, limit)
 		})

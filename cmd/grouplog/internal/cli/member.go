@@ -7,6 +7,7 @@ import (
 
 	"github.com/grouplog/grouplog/cmd/grouplog/internal/render"
 	"github.com/grouplog/grouplog/domain"
+	"github.com/grouplog/grouplog/eventstore"
 	"github.com/grouplog/grouplog/projections/groupview"
 )
 
@@ -38,7 +39,7 @@ func (a *app) memberListCommand() *cobra.Command {
 			return usage(err)
 		}
 		table := render.NewTable("user", "role", "joined", "name card", "muted until")
-		return a.withAnswers(ctx, &at, func(asked answers) error {
+		return a.withAnswers(ctx, &at, func(asked answers, _ eventstore.Store) error {
 			return writeList(a, asked.Members(ctx, args[0], filter), table, func(m groupview.Member) {
 				table.Row(m.UserID, m.Role.String(), render.Time(m.JoinedAt), m.NameCard, render.Time(m.MutedUntil))
 			}, nobody(filter.Role, args[0]))

@@ -11,6 +11,7 @@ import (
 
 	"github.com/grouplog/grouplog"
 	"github.com/grouplog/grouplog/cmd/grouplog/internal/overlay"
+	"github.com/grouplog/grouplog/cmd/grouplog/internal/render"
 	"github.com/grouplog/grouplog/commands"
 	"github.com/grouplog/grouplog/domain"
 	"github.com/grouplog/grouplog/eventstore"
@@ -28,14 +29,37 @@ func (a *app) beside(suffix string) string {
 	return strings.TrimSuffix(a.db, filepath.Ext(a.db)) + suffix
 }
 
-// withEngine opens the log for a question, and closes it. There must be one. It is
-// opened for reading, so that nobody who writes to it is in the way. Where the file of
-// the read models cannot be written, they are made in memory, which takes longer.
+// withRows opens the log for a question to the read models, and closes it. Where they have
+// to be made first, it shows how far they are.
+func (a *app) withRows(ctx context.Context, f func(*grouplog.Engine) error) error {
+	var options grouplog.Options
+	progress := a.progressOf("read models", &options)
+	defer progress.Done()
+	return a.openFor(ctx, &options, func(engine *grouplog.Engine) error {
+		head, err := engine.Log().Head(ctx)
+		if err == nil {
+			_ = engine.WaitFor(ctx, head) // the question says what is wrong
+		}
+		progress.Done()
+		return f(engine)
+	})
+}
+
+// withEngine opens the log for what does not wait for the read models, and closes it.
 func (a *app) withEngine(ctx context.Context, f func(*grouplog.Engine) error) error {
+	return a.openFor(ctx, &grouplog.Options{}, f)
+}
+
+// openFor opens a log, which there must be, for reading, so that nobody who writes to it
+// is in the way. Where the file of the read models cannot be written, they are made in
+// memory, which takes longer.
+func (a *app) openFor(ctx context.Context, options *grouplog.Options, f func(*grouplog.Engine) error) error {
 	return a.withLog(ctx, func(log eventstore.Store) error {
-		engine, err := a.openEngine(ctx, &grouplog.Options{Store: log, ViewsPath: a.viewsPath()})
+		options.Store, options.ViewsPath = log, a.viewsPath()
+		engine, err := a.openEngine(ctx, options)
 		if isSQLite(err, sqlite3.ErrCantOpen, sqlite3.ErrReadonly) {
-			engine, err = a.openEngine(ctx, &grouplog.Options{Store: log, ViewsPath: grouplog.Memory})
+			options.ViewsPath = grouplog.Memory
+			engine, err = a.openEngine(ctx, options)
 		}
 		return use(engine, err, f)
 	})
@@ -55,6 +79,17 @@ func (a *app) withWriter(ctx context.Context, options *grouplog.Options, f func(
 	}
 	engine, err := a.openEngine(ctx, options)
 	return use(engine, err, f)
+}
+
+// progressOf shows how far what is asked is, where it has to be made first.
+func (a *app) progressOf(what string, options *grouplog.Options) *render.Progress {
+	progress := render.NewProgress(a.talk, what, "events")
+	options.Progress = func(of string, done, total eventstore.Position) {
+		if of == what {
+			progress.Update(int(done), float64(done)/float64(max(total, 1)))
+		}
+	}
+	return progress
 }
 
 func (a *app) openEngine(ctx context.Context, options *grouplog.Options) (*grouplog.Engine, error) {

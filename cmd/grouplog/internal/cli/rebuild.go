@@ -15,6 +15,7 @@ import (
 	"github.com/grouplog/grouplog/cmd/grouplog/internal/render"
 	"github.com/grouplog/grouplog/eventstore"
 	"github.com/grouplog/grouplog/projections"
+	"github.com/grouplog/grouplog/projections/audit"
 )
 
 func (a *app) rebuildCommand() *cobra.Command {
@@ -24,7 +25,7 @@ func (a *app) rebuildCommand() *cobra.Command {
 		Short: "Make the read models anew from the log",
 		Long: `Makes the read models anew from the whole log and takes them in place of the old ones,
 while other processes go on; and the index of the audit, where there is one. It is needed
-only where "grouplog verify" says so. Where one of the files is damaged, they are deleted
+only where "grouplog verify" says so. Where one of the files is damaged, it is deleted
 first.
 
 Before the old rows are replaced, their digest is compared with that of the new ones, and
@@ -45,11 +46,18 @@ told row by row, the first ones of each table. Exit code 1 says that some do.`,
 			if !isCorrupt(err) {
 				return err
 			}
-			a.say("the old read models are damaged and are deleted: %v", err)
-			if err := a.deleteViews(); err != nil {
+			index, err := a.deleteDamaged(err)
+			if err != nil {
 				return err
 			}
-			return a.withEngine(ctx, again)
+			return a.withEngine(ctx, func(engine *grouplog.Engine) error {
+				if index { // it is made when it is asked, and otherwise would not be there to be compared
+					if _, err := engine.AuditPage(ctx, audit.Query{Limit: 1}); err != nil {
+						return err
+					}
+				}
+				return again(engine)
+			})
 		}),
 	}
 	cmd.Flags().BoolVar(&check, "check", false, "compare only, and change nothing")
@@ -137,16 +145,23 @@ func (a *app) tellCompared(reports []projections.Rebuilt) error {
 	return nil
 }
 
-// deleteViews deletes the files of the read models and of the audit's index, one of which has
-// been recognised as that.
-func (a *app) deleteViews() error {
-	var failures []error
-	for _, path := range []string{a.viewsPath(), a.auditPath()} {
+// deleteDamaged deletes the files that an error says are damaged, each of which has been
+// recognised as what it is, and reports whether the audit's index is among them.
+func (a *app) deleteDamaged(damage error) (index bool, err error) {
+	views, index := strings.Contains(damage.Error(), a.viewsPath()), strings.Contains(damage.Error(), a.auditPath())
+	if !index {
+		views = true // what the engine opens, if it says nothing else
+	}
+	for path, damaged := range map[string]bool{a.viewsPath(): views, a.auditPath(): index} {
+		if !damaged {
+			continue
+		}
+		a.say("%s is damaged and is deleted: %v", path, damage)
 		for _, suffix := range []string{"", "-wal", "-shm"} {
-			if err := os.Remove(path + suffix); err != nil && !errors.Is(err, fs.ErrNotExist) {
-				failures = append(failures, err)
+			if failed := os.Remove(path + suffix); failed != nil && !errors.Is(failed, fs.ErrNotExist) {
+				err = errors.Join(err, failed)
 			}
 		}
 	}
-	return errors.Join(failures...)
+	return index, err
 }

@@ -69,6 +69,8 @@ func runScripts(t *testing.T, dir string, variables map[string]string) {
 			"repeat":   scriptRepeat,
 			"lines":    scriptLines,
 			"publish":  scriptPublish,
+			"cursor":   scriptCursor,
+			"spoil":    scriptSpoil,
 		},
 	})
 }
@@ -167,6 +169,22 @@ func scriptLines(ts *testscript.TestScript, neg bool, args []string) {
 	if got := strings.Count(ts.ReadFile("stdout"), "\n"); got != want {
 		ts.Fatalf("%d lines, want %d", got, want)
 	}
+}
+
+// scriptSpoil overwrites all of a SQLite file but its first page, which says what it is: spoil FILE.
+func scriptSpoil(ts *testscript.TestScript, neg bool, args []string) {
+	data := []byte(ts.ReadFile(args[0]))
+	copy(data[4096:], bytes.Repeat([]byte("spoilt"), len(data)/6))
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), data, 0o600))
+}
+
+// scriptCursor keeps the cursor that standard error tells: cursor NAME.
+func scriptCursor(ts *testscript.TestScript, neg bool, args []string) {
+	_, cursor, told := strings.Cut(ts.ReadFile("stderr"), "--cursor ")
+	if !told {
+		ts.Fatalf("no cursor is told")
+	}
+	ts.Setenv(args[0], strings.TrimSpace(cursor))
 }
 
 // scriptPublish is another program that puts messages into a log: publish FILE TOPIC TEXT...

@@ -12,7 +12,7 @@ import (
 )
 
 func (a *app) toldCommand() *cobra.Command {
-	var since uint64
+	since := moment{only: onlyPositions}
 	c := &cobra.Command{
 		Use:   "told USER",
 		Short: "List what a user was told",
@@ -22,10 +22,10 @@ told, with the same IDs. It is derived from the log; nothing is stored for it.`,
 		Args:              exactly("USER"),
 		ValidArgsFunction: a.completeUsers,
 	}
-	c.Flags().Uint64Var(&since, "since", 0, "only what came after this `POSITION`")
+	c.Flags().Var(&since, "since", "only what came after this `POSITION`")
 	c.RunE = a.run(func(ctx context.Context, args []string) error {
 		return a.withEngine(ctx, func(engine *grouplog.Engine) error {
-			return a.writeTold(ctx, engine, args[0], eventstore.Position(since))
+			return a.writeTold(ctx, engine, args[0], since.position())
 		})
 	})
 	return c

@@ -76,7 +76,7 @@ func (a *app) whyOf(name, short string, ask func(*past.Past, context.Context, st
 // withPast opens the log for a question to the past; where no moment is given, the past up
 // to now.
 func (a *app) withPast(ctx context.Context, at *moment, f func(*grouplog.Past) error) error {
-	return a.withEngine(ctx, func(engine *grouplog.Engine) error {
+	return a.withRows(ctx, func(engine *grouplog.Engine) error {
 		asOf, err := engine.AsOf(ctx, at.Moment)
 		if err != nil {
 			return err
