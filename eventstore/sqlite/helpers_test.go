@@ -4,9 +4,11 @@ import (
 	"context"
 	"database/sql"
 	"database/sql/driver"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -152,4 +154,19 @@ type hookedStmt struct {
 
 func (s *hookedStmt) ExecContext(ctx context.Context, args []driver.NamedValue) (driver.Result, error) {
 	return s.hooks.exec(s.query, func() (driver.Result, error) { return s.SQLiteStmt.ExecContext(ctx, args) })
+}
+
+// QueryContext is how events are inserted: see stmt.run.
+func (s *hookedStmt) QueryContext(ctx context.Context, args []driver.NamedValue) (rows driver.Rows, err error) {
+	if !strings.HasPrefix(s.query, "INSERT") {
+		return s.SQLiteStmt.QueryContext(ctx, args)
+	}
+	_, err = s.hooks.exec(s.query, func() (_ driver.Result, err error) {
+		rows, err = s.SQLiteStmt.QueryContext(ctx, args)
+		return nil, err
+	})
+	if err != nil && rows != nil {
+		return nil, errors.Join(err, rows.Close())
+	}
+	return rows, err
 }
