@@ -75,18 +75,17 @@ func newFollower(s *Store, applied uint64, reached frontier) *follower {
 	}
 }
 
-// expect has the follower say what comes of a message.
-func (f *follower) expect(m *nats.Msg) *pending {
+// expect has the follower say what comes of a message. Where it has stopped, it never
+// would: the error says why, and the message must not be sent.
+func (f *follower) expect(m *nats.Msg) (*pending, error) {
 	p := &pending{message: m, done: make(chan struct{})}
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.err != nil {
-		p.err = f.err
-		close(p.done)
-		return p
+		return nil, f.err
 	}
 	f.expected[p.id()] = p
-	return p
+	return p, nil
 }
 
 func (f *follower) forget(p *pending) {
@@ -356,6 +355,9 @@ func (f *follower) begin(ctx context.Context, e *entry) error {
 	var commits []eventstore.Commit
 	if r.token == last+1 {
 		commits = b.commits()
+		if err := valid(commits); err != nil {
+			return f.store.damaged(e.sequence, &eventstore.DamageError{Reason: err.Error()})
+		}
 		f.ahead[r.shard] = r.token
 	}
 	if r.wait, err = f.store.replica.Replicate(ctx, e.sequence, f.ahead.note(), commits...); err != nil {
@@ -365,6 +367,14 @@ func (f *follower) begin(ctx context.Context, e *entry) error {
 	f.next++
 	f.begun <- r
 	return nil
+}
+
+// valid refuses what no store would have taken from whoever wrote a message.
+func valid(commits []eventstore.Commit) error {
+	if len(commits) == 0 {
+		return errors.New("it holds no commit")
+	}
+	return eventstore.ValidateAll(commits)
 }
 
 // done notes that a message is in the replica.
