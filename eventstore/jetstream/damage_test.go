@@ -172,6 +172,13 @@ func TestForeignMessages(t *testing.T) {
 		"no JSON":              {func(m *nats.Msg) { sum(m, []byte("hello")) }, eventstore.ErrDamaged, "not of a grouplog log"},
 		"a format": {func(m *nats.Msg) { sum(m, bytes.Replace(m.Data, []byte(`"format":1`), []byte(`"format":2`), 1)) },
 			eventstore.ErrNewerSchema, "format"},
+		"no event": {body(`{"events":[{}]}`), eventstore.ErrDamaged, "type"},
+		"an event without data": {body(`{"events":[{"type":"t","schema":1,"time":"2026-01-01T00:00:00Z"}]}`),
+			eventstore.ErrDamaged, "JSON"},
+		"an outcome of nothing": {body(`{"outcome":{}}`), eventstore.ErrDamaged, "command"},
+		"commits of nothing":    {body(`{}`), eventstore.ErrDamaged, "neither events nor an outcome"},
+		"no commits":            {body(``), eventstore.ErrDamaged, "no commit"},
+		"no commits, elsewhere": {func(m *nats.Msg) { sum(m, []byte(`{"format":1,"stream":"s0","after":7,"commits":[]}`)) }, eventstore.ErrDamaged, "no commit"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			log := jetstreamtest.StreamName(t)
@@ -196,6 +203,17 @@ func TestForeignMessages(t *testing.T) {
 			require.ErrorIs(t, err, test.want)
 			require.ErrorContains(t, err, test.says)
 			require.ErrorContains(t, err, "message 3")
+			info, err := js.StreamInfo("GROUPLOG-" + log)
+			require.NoError(t, err)
+			_, err = first.Append(t.Context(), eventstore.Commit{Stream: "s3", Outcome: &eventstore.Outcome{CommandID: "later"}})
+			require.ErrorIs(t, err, test.want)
+			require.NotErrorIs(t, err, eventstore.ErrUnknown)
+			_, err = eventstore.Import(t.Context(), first, eventstore.Commit{Stream: "s3", Outcome: &eventstore.Outcome{CommandID: "later"}})
+			require.ErrorIs(t, err, test.want)
+			require.NotErrorIs(t, err, eventstore.ErrUnknown)
+			now, err := js.StreamInfo("GROUPLOG-" + log)
+			require.NoError(t, err)
+			require.Equal(t, info.State.LastSeq, now.State.LastSeq, "a node that has stopped stores nothing")
 			_, err = jetstream.Open(t.Context(), address, t.TempDir()+"/replica.db", nil)
 			require.ErrorIs(t, err, test.want)
 			require.ErrorContains(t, err, test.says)
@@ -207,4 +225,11 @@ func TestForeignMessages(t *testing.T) {
 func sum(m *nats.Msg, body []byte) {
 	m.Data = body
 	m.Header.Set("Grouplog-Checksum", fmt.Sprintf("%08x", crc32.Checksum(body, crc32.MakeTable(crc32.Castagnoli))))
+}
+
+// body makes a message continue s0 as its writers do, by one commit of other content.
+func body(commit string) func(*nats.Msg) {
+	return func(m *nats.Msg) {
+		sum(m, fmt.Appendf(nil, `{"format":1,"stream":"s0","after":1,"commits":[%s]}`, commit))
+	}
 }

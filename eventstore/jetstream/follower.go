@@ -76,18 +76,17 @@ func newFollower(s *Store, applied uint64, reached frontier) *follower {
 	}
 }
 
-// expect has the follower say what comes of a message.
-func (f *follower) expect(m *nats.Msg) *pending {
+// expect has the follower say what comes of a message. Where it has stopped, it never
+// would: the error says why, and the message must not be sent.
+func (f *follower) expect(m *nats.Msg) (*pending, error) {
 	p := &pending{message: m, done: make(chan struct{})}
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.err != nil {
-		p.err = f.err
-		close(p.done)
-		return p
+		return nil, f.err
 	}
 	f.expected[p.id()] = p
-	return p
+	return p, nil
 }
 
 func (f *follower) forget(p *pending) {
@@ -357,6 +356,9 @@ func (f *follower) begin(ctx context.Context, e *entry) error {
 	entry := &sqlite.Entry{Mark: e.sequence, Judged: func(results []eventstore.Result) { f.judged(r, results) }}
 	if r.void = r.token <= last; !r.void {
 		entry.Commits = b.commits()
+		if err := valid(entry.Commits); err != nil {
+			return f.store.damaged(e.sequence, &eventstore.DamageError{Reason: err.Error()})
+		}
 		f.ahead[r.shard] = r.token
 	}
 	entry.Note = f.ahead.note()
@@ -367,6 +369,14 @@ func (f *follower) begin(ctx context.Context, e *entry) error {
 	f.next++
 	f.begun <- r
 	return nil
+}
+
+// valid refuses what no store would have taken from whoever wrote a message.
+func valid(commits []eventstore.Commit) error {
+	if len(commits) == 0 {
+		return errors.New("it holds no commit")
+	}
+	return eventstore.ValidateAll(commits)
 }
 
 // judged answers a message's caller, and notes where its stream is: what comes of a

@@ -264,7 +264,9 @@ func (p *packer) close() error {
 // somebody else has appended before them, or a stream is not where it was guessed to be.
 func (s *Store) ship(ctx context.Context, parcels []*parcel) (shipped int, err error) {
 	for _, p := range parcels {
-		p.pending = s.follower.expect(p.message)
+		if p.pending, err = s.follower.expect(p.message); err != nil {
+			return 0, err
+		}
 		defer s.follower.forget(p.pending)
 	}
 	start := time.Now()

@@ -182,14 +182,19 @@ func (s *Store) beat(done chan struct{}) {
 	}
 }
 
+// sayBeat says what this node is. One that is none any more still hears the others, and is silent.
 func (s *Store) sayBeat() {
 	p := s.peers
 	p.mu.Lock()
+	state := p.state
+	p.mu.Unlock()
 	mark := aliveMark
-	if p.state == leaving {
+	switch state {
+	case silent:
+		return
+	case leaving:
 		mark = leaveMark
 	}
-	p.mu.Unlock()
 	_ = s.conn.Publish(s.address.prefix("node")+"beat", []byte(mark+p.id)) // there is a next one
 }
 

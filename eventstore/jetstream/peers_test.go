@@ -104,6 +104,25 @@ func TestOwners(t *testing.T) {
 	stops[0]()
 }
 
+// A node that has stopped is not taken for one that answers by those who come later.
+func TestOwnersAfterAStop(t *testing.T) {
+	log := jetstreamtest.StreamName(t)
+	address := jetstreamtest.Shared(t).URL() + "/" + log + "?sync=always"
+	gone, late := node(t, address), node(t, address)
+	gone.Answer(echo)()
+	require.NoError(t, gone.Conn().Flush())
+	beats, err := late.Conn().SubscribeSync("grouplog." + log + ".node.beat")
+	require.NoError(t, err)
+	defer late.Answer(echo)()
+	first, err := beats.NextMsg(time.Minute)
+	require.NoError(t, err)
+	for range 3 { // what the first was answered with has come long ago
+		next, err := beats.NextMsg(time.Minute)
+		require.NoError(t, err)
+		require.Equal(t, string(first.Data), string(next.Data))
+	}
+}
+
 func ownStream(t *testing.T, s *jetstream.Store) string {
 	for _, stream := range streams {
 		if _, here := s.Owner(stream); here {

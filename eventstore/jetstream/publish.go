@@ -28,7 +28,10 @@ const (
 // all its copies one is stored at most; and once something else follows that message,
 // none ever is: errStale.
 func (s *Store) publish(stream string, m *nats.Msg, follows uint64, deadline time.Time) ([]eventstore.Result, error) {
-	p := s.follower.expect(m)
+	p, err := s.follower.expect(m)
+	if err != nil {
+		return nil, err
+	}
 	defer s.follower.forget(p)
 	begun, maybe := time.Now(), false // a copy may be on its way, or stored
 	for attempt := 0; ; attempt++ {
