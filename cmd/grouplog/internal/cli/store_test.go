@@ -48,6 +48,21 @@ func headOf(t *testing.T, path string) eventstore.Position {
 	return head
 }
 
+// waitFor waits until the log at a path goes so far, and returns how far it does. It ends
+// with the test, should that never come.
+func waitFor(t *testing.T, path string, until eventstore.Position) eventstore.Position {
+	t.Helper()
+	head := headOf(t, path)
+	for ; head < until; head = headOf(t, path) {
+		select {
+		case <-t.Context().Done():
+			require.NoError(t, t.Context().Err())
+		case <-time.After(5 * time.Millisecond): // each look opens the log, and takes time from who writes it
+		}
+	}
+	return head
+}
+
 // A copy that is killed (SIGKILL) again and again goes on each time where it was.
 func TestStoreCopyThroughKills(t *testing.T) {
 	const commands = 20_000 // five batches
@@ -57,9 +72,7 @@ func TestStoreCopyThroughKills(t *testing.T) {
 	for reached := eventstore.Position(0); reached < commands; {
 		cmd, _, _, talk := child(t, "store", "copy", from, to)
 		until := reached + 1 + eventstore.Position(rand.IntN(commands/3))
-		for reached < min(until, commands) {
-			reached = headOf(t, to)
-		}
+		reached = waitFor(t, to, min(until, commands))
 		_ = cmd.Process.Kill()
 		if err := cmd.Wait(); err == nil {
 			break // the program was faster than the kill
@@ -92,9 +105,7 @@ func TestStoreArchive(t *testing.T) {
 
 	runMain(t, exitDone, "do", "create-group", "--as", "alice", "--type", "Public", "--group", "go", "--name", "Go", "--id", "late", "--db", log)
 	head := headOf(t, log)
-	for headOf(t, archive) < head { // it ends with the test, should it never come
-		require.NoError(t, t.Context().Err())
-	}
+	waitFor(t, archive, head)
 	require.NoError(t, cmd.Process.Signal(syscall.SIGINT))
 	for out.Scan() {
 		require.NoError(t, json.Unmarshal(out.Bytes(), &line))
