@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"log/slog"
 	"path/filepath"
 	"sync"
 	"testing"
@@ -124,7 +123,7 @@ func TestLongAttempts(t *testing.T) {
 // Processes that make the file at the same moment wait for one another, also where SQLite
 // would not: when it is switched to WAL.
 func TestManyMakeTheRefusalsFile(t *testing.T) {
-	for range 20 {
+	for range 40 {
 		path := filepath.Join(t.TempDir(), "refusals.db")
 		const processes = 6
 		var all sync.WaitGroup
@@ -141,28 +140,5 @@ func TestManyMakeTheRefusalsFile(t *testing.T) {
 		r := audit.NewRefusals(path, "log", audit.RefusalOptions{Keep: processes})
 		require.EqualValues(t, processes, counts(t, r).Kept)
 		require.NoError(t, r.Close())
-	}
-}
-
-// Several who make the file at the same moment wait for one another: SQLite alone does not
-// where one is about to give the file its -wal.
-func TestRefusalsAreMadeOnce(t *testing.T) {
-	for range 20 {
-		path := filepath.Join(t.TempDir(), "refusals.db")
-		var all []*audit.Refusals
-		failures := make(chan error)
-		for range 6 {
-			r := audit.NewRefusals(path, "log", audit.RefusalOptions{Keep: 10, Logger: slog.New(slog.DiscardHandler)})
-			all = append(all, r)
-			tries(r, "ann", "{}")
-			go func() { failures <- r.Flush(t.Context()) }()
-		}
-		for range all {
-			require.NoError(t, <-failures)
-		}
-		for _, r := range all {
-			require.EqualValues(t, len(all), counts(t, r).Kept)
-			require.NoError(t, r.Close())
-		}
 	}
 }

@@ -101,10 +101,12 @@ func (p *picture) heading() {
 	}
 	p.text(left, 52, "soft", "start", span)
 	fmt.Fprintf(p, `<text x="%d" y="52" class="soft" text-anchor="end">`, right)
-	for _, entry := range []struct{ class, mark, text string }{
-		{"now", "━", members(s.Last())}, {"in", "\u2003■", render.Number(joined) + " joined"}, {"out", "\u2003■", render.Number(gone) + " left"},
+	for _, entry := range []struct{ attributes, mark, text string }{
+		{`class="now"`, "━", members(s.Last())},
+		{`class="in" dx="14"`, "■", render.Number(joined) + " joined"},
+		{`class="out" dx="14"`, "■", render.Number(gone) + " left"},
 	} {
-		fmt.Fprintf(p, `<tspan class="%s">%s</tspan> %s`, entry.class, entry.mark, entry.text)
+		fmt.Fprintf(p, `<tspan %s>%s</tspan> %s`, entry.attributes, entry.mark, entry.text)
 	}
 	p.WriteString("</text>\n")
 }

@@ -7,7 +7,6 @@ import (
 	"io"
 	"math"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/mattn/go-sqlite3"
@@ -282,7 +281,7 @@ func (a *app) writeFacets(f *audit.Facets) error {
 	top := func(by string, list audit.FacetList) {
 		rows(by, list.Top)
 		if list.Others > 0 {
-			table.Row(by, fmt.Sprintf("… %s others", render.Number(list.Values-len(list.Top))), render.Number(list.Others))
+			table.Row(by, "… "+render.Count(list.Values-len(list.Top), "other", "others"), render.Number(list.Others))
 		}
 	}
 	rows("outcome", f.Outcomes)
@@ -295,10 +294,11 @@ func (a *app) writeFacets(f *audit.Facets) error {
 			return err
 		}
 	}
-	a.say("%s", strings.Join([]string{
-		render.Count(f.Total, "entry", "entries"),
-		fmt.Sprintf("of all refused attempts %s are kept, %s made room, %s were only counted",
-			render.Number(f.Refusals.Kept), render.Number(f.Refusals.Forgotten), render.Number(f.Refusals.Unkept)),
-	}, "; "))
+	text := render.Count(f.Total, "entry", "entries")
+	if r := f.Refusals; r.Kept+r.Forgotten+r.Unkept > 0 {
+		text += fmt.Sprintf("; of all refused attempts %s are kept, %s made room, %s were only counted",
+			render.Number(r.Kept), render.Number(r.Forgotten), render.Number(r.Unkept))
+	}
+	a.say("%s", text)
 	return nil
 }

@@ -2,7 +2,9 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"io"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -30,7 +32,7 @@ the numbers.`,
 	between.addTo(c, onlyTimes, "day or time")
 	output.addTo(c)
 	c.RunE = a.run(func(ctx context.Context, args []string) error {
-		if err := between.check(); err != nil {
+		if err := errors.Join(between.check(), between.mustHaveBegun(time.Now())); err != nil {
 			return usage(err)
 		}
 		return a.withLog(ctx, func(log eventstore.Store) error {

@@ -122,3 +122,14 @@ func (r *reach) check() error {
 	}
 	return nil
 }
+
+// mustHaveBegun refuses a range of times that are still to come, of which there is
+// nothing to say.
+func (r *reach) mustHaveBegun(now time.Time) error {
+	for _, m := range []*moment{&r.from, &r.to} {
+		if m.begin().After(now) {
+			return fmt.Errorf("%s: %w: it is %s", m.Moment, past.ErrAhead, now.UTC().Format(time.RFC3339))
+		}
+	}
+	return nil
+}
