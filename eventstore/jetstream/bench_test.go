@@ -53,7 +53,7 @@ func round(b *testing.B, callers int, appendOnce func(caller, n int) error) (rat
 }
 
 // BenchmarkAppend compares appends to a log in a cluster with bare publishing, checked in
-// the same way, with the same where the process must hear of its message, and with a SQLite
+// the same way, with publishing the whole message and hearing of it, and with a SQLite
 // log on the same disk: four sides in turn, a second each. The servers are processes.
 // The figures are medians of the rounds (-benchtime 5x).
 func BenchmarkAppend(b *testing.B) {
@@ -140,9 +140,10 @@ func appendTo(store eventstore.Store, name string) func(caller, n int) error {
 
 var payload = []byte(`{"userID":"u-0123456789","by":"alice","via":"join","at":"2024-01-01T00:00:00Z","role":"member","filler":"0123456789012345678901234567890123456789012345678901234567890123456789"}`)
 
-// bare publishes with the same check and nothing else. One that sees has the servers tell
-// of each message, as a log does, and an append ends when this process has heard of it:
-// what is left when nothing is done with a message.
+// bare publishes an event's data with the same check, and nothing else. One that sees
+// publishes messages like those of a log, has the servers tell of each, as a log does, and
+// an append ends when this process has heard of it: what is left of an append when nothing
+// is done with its message.
 type bare struct {
 	conn *nats.Conn
 	name string
@@ -151,6 +152,10 @@ type bare struct {
 	mu   sync.Mutex
 	seen map[string]chan struct{} // by the message's ID; closed when it was heard of
 }
+
+// envelope is what a message of a log has around an event's data.
+const envelope = `{"format":1,"stream":"group:1-1-1","after":%d,"commits":[{"events":[` +
+	`{"type":"member.joined","schema":1,"time":"1970-01-01T00:00:01Z","actor":"alice","data":%s}]}]}`
 
 func newBare(b testing.TB, conn *nats.Conn, name string, sees bool) *bare {
 	x := &bare{conn: conn, name: name, sees: sees, seen: map[string]chan struct{}{}}
@@ -195,6 +200,11 @@ func (x *bare) append(round string, callers int) func(caller, n int) error {
 		seen := x.expect(id)
 		m := nats.NewMsg(fmt.Sprintf("%s.%s-%d", x.name, round, caller))
 		m.Data = payload
+		if x.sees {
+			m.Data = fmt.Appendf(nil, envelope, last[caller], payload)
+			m.Header.Set("Nats-Expected-Stream", x.name)
+			m.Header.Set("Grouplog-Checksum", "01234567")
+		}
 		m.Header.Set("Nats-Expected-Last-Subject-Sequence", fmt.Sprint(last[caller]))
 		m.Header.Set("Nats-Msg-Id", id)
 		var ack struct {
