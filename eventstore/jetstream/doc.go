@@ -46,7 +46,8 @@
 //
 // # What it costs
 //
-// An append costs a round trip to the leader of its shard, and what the disks of two
-// servers take; a read costs a round trip that all who wait share. The replica holds
+// An append costs a round trip to the leader of its shard, what the disks of two servers
+// take, and the judging of its message behind those before it; a read costs a round trip
+// that all who wait share, and the writing of the replica's file. The replica holds
 // everything and is filled before Open returns.
 package jetstream

@@ -49,6 +49,7 @@ type follower struct {
 
 	mu        sync.Mutex
 	failure   error               // of what was begun
+	answered  frontier            // callers were answered so far, or the replica goes so far
 	reached   frontier            // the replica goes so far
 	applied   uint64              // the last message in the replica
 	known     uint64              // the stream goes so far, at least
@@ -69,7 +70,7 @@ type pending struct {
 
 func newFollower(s *Store, applied uint64, reached frontier) *follower {
 	return &follower{
-		store: s, applied: applied, reached: reached, known: applied,
+		store: s, applied: applied, reached: reached, answered: slices.Clone(reached), known: applied,
 		next: applied + 1, ahead: slices.Clone(reached), begun: make(chan *replicating, pageSize),
 		places: places{last: map[string]place{}}, wake: make(chan struct{}, 1),
 		delivered: map[uint64]*entry{}, expected: map[string]*pending{}, moved: make(chan struct{}),
@@ -158,6 +159,18 @@ func (f *follower) hear(sequence uint64) {
 	case f.wake <- struct{}{}:
 	default:
 	}
+}
+
+// withAnswers is a frontier that also covers what callers of this process were answered:
+// a leader that does not know that it was replaced may know less than they do.
+func (f *follower) withAnswers(to frontier) frontier {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	both := slices.Clone(to)
+	for shard := range both {
+		both[shard] = max(both[shard], f.answered[shard])
+	}
+	return both
 }
 
 // waitFor returns when the replica goes as far as a frontier.
@@ -395,6 +408,7 @@ func (f *follower) judged(r *replicating, results []eventstore.Result) {
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	f.answered[r.shard] = max(f.answered[r.shard], r.token)
 	p := f.expected[r.entry.header.Get(jetstream.MsgIDHeader)]
 	f.places.move(r.body.Stream, at, p != nil)
 	if p != nil {

@@ -102,7 +102,7 @@ func (s *Store) current(ctx context.Context) error {
 	}
 	ctx, cancel := context.WithTimeoutCause(ctx, s.options.ReadTimeout, fmt.Errorf("%w: the replica could not be brought up to date", ErrUnavailable))
 	defer cancel()
-	return s.follower.waitFor(ctx, last)
+	return s.follower.waitFor(ctx, s.follower.withAnswers(last))
 }
 
 // askFrontier asks the shards' leaders how far they go.

@@ -115,3 +115,31 @@ func TestReplicaIsNoLog(t *testing.T) {
 	_, err = Open(t.Context(), own, &Options{Replica: &Replica{ID: log.ID()}})
 	require.ErrorIs(t, err, ErrReplica)
 }
+
+// What an entry's commits come to is told before the entry is in the file, and is what
+// they come to when it is. Entries behind one that failed are not judged.
+func TestReplicaJudges(t *testing.T) {
+	db := openReplica(t, filepath.Join(t.TempDir(), "replica.db"), "the-log")
+	var told [][]eventstore.Result
+	begin := func(mark uint64, commits ...eventstore.Commit) func() ([]eventstore.Result, error) {
+		wait, err := db.Replicate(t.Context(), &Entry{Mark: mark, Commits: commits, Judged: func(results []eventstore.Result) {
+			head, err := db.Head(t.Context())
+			require.NoError(t, err)
+			require.Less(t, uint64(head), mark, "it is not in the file yet")
+			told = append(told, results)
+		}})
+		require.NoError(t, err)
+		return wait
+	}
+	results, err := begin(1, entry("a", 0, "one"))()
+	require.NoError(t, err)
+	require.Equal(t, [][]eventstore.Result{results}, told)
+	require.EqualValues(t, 1, results[0].Last)
+
+	fork, behind := begin(2, entry("a", 0, "")), begin(3, entry("b", 0, ""))
+	_, err = fork()
+	require.ErrorIs(t, err, eventstore.ErrDamaged)
+	_, err = behind()
+	require.Error(t, err)
+	require.Len(t, told, 1, "neither is, nor will be, what it was given as")
+}
