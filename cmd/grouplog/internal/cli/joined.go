@@ -30,17 +30,17 @@ func (a *app) joinedCommand() *cobra.Command {
 		user := args[0]
 		table := render.NewTable("group", "type", "role", "joined", "#members", "name")
 		return a.withEngine(ctx, func(engine *grouplog.Engine) error {
-			asked := answers(engine)
+			asked, none := answers(engine), user+" is in no group that is listed"
 			if at.given {
 				asOf, err := engine.AsOf(ctx, at.Moment)
 				if err != nil {
 					return err
 				}
-				asked = asOf
+				asked, none = asOf, fmt.Sprintf("%s was in no group that is listed, as of %s", user, &at)
 			}
 			return writeList(a, joinedOf(ctx, engine, asked, user), table, func(g groupview.JoinedGroup) {
 				table.Row(g.GroupID, string(g.GroupType), g.Role.String(), render.Time(g.JoinedAt), render.Number(g.MemberCount), g.Name)
-			}, user+" is in no group that is listed")
+			}, none)
 		})
 	})
 	return c
