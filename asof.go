@@ -32,8 +32,8 @@ func AtTime(t time.Time) Moment { return past.AtTime(t) }
 // not come to is an ErrAhead; before the first event there was nothing.
 //
 // A group costs its own events up to the moment, and what it costs now if nothing has
-// happened to it since; a user costs the groups that they were ever in. Package past
-// says exactly what is answered.
+// happened to it since; a user costs those groups that they were ever in and that have
+// changed since. Package past says exactly what is answered.
 func (e *Engine) AsOf(ctx context.Context, m Moment) (*Past, error) {
 	head, err := e.log.Head(ctx)
 	if err != nil {

@@ -167,25 +167,25 @@ func missed(events []projections.Event, from, to int, needed []bool, same func([
 }
 
 // fewest leaves out of the events, the oldest first, what is not needed and not missed:
-// of a long history in blocks, of half the size each time, and then one by one.
+// one by one, and of a long history as many at once as can be.
 func fewest(events []projections.Event, needed []bool, same func([]projections.Event) bool) []projections.Event {
-	size := 1
-	if len(events) > eachOne {
-		size = len(events) / 2
-	}
-	for again := true; again || size > 1; {
-		if !again {
-			size = max(1, size/2)
-		}
+	for again := true; again; {
 		again = false
 		for i := 0; i < len(events); {
-			to := min(i+size, len(events))
-			fewer := slices.Concat(events[:i], events[to:])
-			if !slices.Contains(needed[i:to], true) && same(fewer) {
-				events, needed, again = fewer, slices.Concat(needed[:i], needed[to:]), true
-				continue
+			size := 1
+			if len(events) > eachOne {
+				size = len(events) - i
 			}
-			i = to
+			for ; size > 0; size /= 2 {
+				fewer := slices.Concat(events[:i], events[i+size:])
+				if !slices.Contains(needed[i:i+size], true) && same(fewer) {
+					events, needed, again = fewer, slices.Concat(needed[:i], needed[i+size:]), true
+					break
+				}
+			}
+			if size == 0 {
+				i++
+			}
 		}
 	}
 	return events

@@ -22,8 +22,11 @@
 //
 // # Cost
 //
-// A group costs its own events up to the moment, some three microseconds each, whatever
-// else is in the log; a group in which nothing has happened since costs what it costs
-// now, for the rows of the read models answer. A user costs the groups that they were
-// ever in. A list of all groups costs all events of those that have changed since.
+// A group in which nothing has happened since the moment costs what it costs now, for the
+// rows of the read models answer. Any other costs its own events up to the moment, some
+// six microseconds each, whatever else is in the log. A user costs a row for each group
+// that they were ever in, and the events of those that have changed since; so does a list
+// of all groups. Reasons, and what a command may do, always cost the events of the group;
+// a chain costs some dozen replays of the events that bear on it for each of its links, or
+// one for each of them while they are few.
 package past

@@ -52,7 +52,7 @@ func AtEndOf(t time.Time) Moment {
 // "position:12345" AtPosition, and "now" the present. Other text is an ErrMoment.
 func Parse(text string) (Moment, error) {
 	if number, ok := strings.CutPrefix(text, "position:"); ok {
-		p, err := strconv.ParseUint(number, 10, 63)
+		p, err := strconv.ParseUint(number, 10, 64)
 		if err != nil {
 			return Moment{}, notMoment(text, "positions are numbers from 0 to 9223372036854775807")
 		}

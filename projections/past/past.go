@@ -91,9 +91,21 @@ func (p *Past) history(ctx context.Context, groupID string) (*history, error) {
 func (p *Past) existing(ctx context.Context, groupID string) (*history, error) {
 	h, err := p.history(ctx, groupID)
 	if err == nil && !h.exists() {
-		err = p.noGroup(groupID)
+		err = p.notYet(ctx, groupID)
 	}
 	return h, err
+}
+
+// notYet is the error for a group that began after the moment.
+func (p *Past) notYet(ctx context.Context, groupID string) error {
+	for first, err := range p.Log.ReadStream(ctx, domain.GroupStream(groupID), 0) {
+		if err != nil {
+			return err
+		}
+		return fmt.Errorf("no group had the ID %q as of %s: the first began %s, at position %d: %w",
+			groupID, p.moment, words(first.Time), first.Position, groupview.ErrNotFound)
+	}
+	return p.noGroup(groupID)
 }
 
 func (p *Past) noGroup(groupID string) error {

@@ -190,7 +190,7 @@ func BenchmarkLongHistory(b *testing.B) {
 	})
 	b.Run("explain", func(b *testing.B) {
 		for b.Loop() {
-			e, err := asOf.Explain(ctx, domain.Actor{UserID: "owner"}, commands.KickMembers{GroupID: "g", UserIDs: []string{"ann"}})
+			e, err := asOf.Explain(ctx, domain.Actor{UserID: "owner"}, commands.MuteMember{GroupID: "g", UserID: "ann", Duration: time.Hour})
 			require.NoError(b, err)
 			require.Len(b, e.Because, 2)
 		}

@@ -120,7 +120,7 @@ func (p *Past) incarnation(ctx context.Context, groupID string) ([]projections.E
 		events = append(events, event)
 	}
 	if len(events) == 0 {
-		return nil, p.noGroup(groupID)
+		return nil, p.notYet(ctx, groupID)
 	}
 	return events, nil
 }

@@ -28,10 +28,14 @@ func (a *app) joinedCommand() *cobra.Command {
 	c.RunE = a.run(func(ctx context.Context, args []string) error {
 		user := args[0]
 		table := render.NewTable("group", "type", "role", "joined", "#members", "name")
+		none := user + " is in no group that is listed"
+		if at.given {
+			none = fmt.Sprintf("%s was in no group that is listed, as of %s", user, &at)
+		}
 		return a.withAnswers(ctx, &at, func(asked answers, log eventstore.Store) error {
 			return writeList(a, orUnknown(ctx, log, user, asked.JoinedGroups(ctx, user)), table, func(g groupview.JoinedGroup) {
 				table.Row(g.GroupID, string(g.GroupType), g.Role.String(), render.Time(g.JoinedAt), render.Number(g.MemberCount), g.Name)
-			}, user+" is in no group that is listed")
+			}, none)
 		})
 	})
 	return c
