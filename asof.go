@@ -35,15 +35,15 @@ func AtTime(t time.Time) Moment { return past.AtTime(t) }
 // happened to it since; a user costs those groups that they were ever in and that have
 // changed since. Package past says exactly what is answered.
 func (e *Engine) AsOf(ctx context.Context, m Moment) (*Past, error) {
+	if err := e.current(ctx); err != nil {
+		return nil, err
+	}
 	head, err := e.log.Head(ctx)
 	if err != nil {
 		return nil, err
 	}
-	if err := e.current(ctx); err != nil {
-		return nil, err
-	}
 	if err := e.views.WaitFor(ctx, head); err != nil { // others may have appended
-		return nil, err
+		return nil, closedAs(err)
 	}
 	return past.New(past.Source{
 		Log: e.log, Rows: e.groups, Head: head, Policies: e.options.Policies, Now: e.options.Clock(),

@@ -123,6 +123,10 @@ func TestClosedEngineSaysSo(t *testing.T) {
 	for _, err := range engine.JoinedGroups(t.Context(), "bob") {
 		require.ErrorIs(t, err, grouplog.ErrClosed)
 	}
+	_, err = engine.AsOf(t.Context(), grouplog.AtPosition(0))
+	require.ErrorIs(t, err, grouplog.ErrClosed)
+	_, err = engine.DiffGroup(t.Context(), "g", grouplog.AtPosition(0), grouplog.Moment{})
+	require.ErrorIs(t, err, grouplog.ErrClosed)
 }
 
 // A listener that never returns does not keep the files open for ever, and one that

@@ -14,9 +14,9 @@ type Attempt struct {
 	Number   int64 // counted from 1 in the order in which they were kept
 	At       time.Time
 	Position eventstore.Position // of the newest event of the log then
-	Actor    domain.Actor
-	Command  string // its name, as in "RequestJoin"
-	GroupID  string // empty where it is about none, or names none that could be
+	Actor    domain.Actor        // the ID's first MaxAttemptID bytes
+	Command  string              // its name, as in "RequestJoin"
+	GroupID  string              // empty where it is about none, or names none that could be
 
 	CommandID string
 	Data      json.RawMessage // the command; nil where it is longer than MaxAttemptData
@@ -29,6 +29,10 @@ type Attempt struct {
 
 // MaxAttemptData is how much of a command is kept, in bytes of JSON.
 const MaxAttemptData = 4 << 10
+
+// MaxAttemptID is how much of an actor's ID is kept, in bytes. Those of real users are
+// shorter; what is tried in the name of others may be as long as a command can be.
+const MaxAttemptID = 256
 
 // mentioned are the users and the texts in a command's JSON, by the names that the wire form
 // gives them.

@@ -10,6 +10,7 @@ import (
 	"maps"
 	"os"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 )
@@ -83,6 +84,9 @@ func NewRefusals(path, logID string, opts RefusalOptions) *Refusals {
 // Record takes an attempt to be kept, or counts it. It never waits, for the disk or for
 // anybody. The data is asked for only where the attempt is kept.
 func (r *Refusals) Record(a Attempt, data func() (json.RawMessage, error)) {
+	if id := a.Actor.UserID; len(id) > MaxAttemptID {
+		a.Actor.UserID = strings.Clone(strings.ToValidUTF8(id[:MaxAttemptID], "")) // and not all of it in memory
+	}
 	if !r.admit(a.Actor.UserID) {
 		return
 	}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -118,6 +119,20 @@ func TestLongAttempts(t *testing.T) {
 	require.NoError(t, err)
 	require.Len(t, page.Entries, 1)
 	require.Nil(t, page.Entries[0].Data)
+}
+
+// Floods are bounded in bytes, too: nobody fills the disk with the name that they give.
+func TestLongActors(t *testing.T) {
+	w := newWorld(t, filepath.Join(t.TempDir(), "audit.db"))
+	defer w.close(t)
+	for _, letter := range []string{"m", "ж"} {
+		tries(w.refusals, "x"+strings.Repeat(letter, 1<<20), "{}")
+	}
+	page, err := w.queries.Page(w.ctx, audit.Query{Oldest: true})
+	require.NoError(t, err)
+	require.Len(t, page.Entries, 2)
+	require.Equal(t, "x"+strings.Repeat("m", audit.MaxAttemptID-1), page.Entries[0].As)
+	require.Equal(t, "x"+strings.Repeat("ж", (audit.MaxAttemptID-1)/2), page.Entries[1].As, "whole characters")
 }
 
 // Processes that make the file at the same moment wait for one another, also where SQLite

@@ -22,8 +22,16 @@ type Progress struct {
 	what    string
 	unit    string
 	start   time.Time
+	first   mark      // of the first Update: what goes on from somewhere is not that fast
 	drawn   time.Time // when it was last drawn; zero: it is not there
 	now     func() time.Time
+}
+
+// mark is how far it was when.
+type mark struct {
+	at   time.Time
+	done int
+	part float64
 }
 
 const (
@@ -47,16 +55,26 @@ func (p *Progress) Update(done int, part float64) {
 		return
 	}
 	now := p.now()
+	if p.first.at.IsZero() {
+		p.first = mark{now, done, part}
+	}
 	if now.Sub(p.start) < patience || now.Sub(p.drawn) < interval {
 		return
 	}
 	p.drawn = now
-	_, _ = io.WriteString(p.out, "\r\x1b[K"+p.line(done, part, now.Sub(p.start)))
+	_, _ = io.WriteString(p.out, "\r\x1b[K"+p.line(mark{now, done, part}))
 }
 
-func (p *Progress) line(done int, part float64, took time.Duration) string {
-	rate := float64(done) / took.Seconds()
-	text := fmt.Sprintf("%s %s  %s/s", Number(done), p.unit, Number(int(rate)))
+// line says how far it is now. The rate is that since the first Update, or, where this is
+// the first, since the start.
+func (p *Progress) line(now mark) string {
+	since := p.first
+	if !now.at.After(since.at) || now.done < since.done || now.part < since.part {
+		since = mark{at: p.start}
+	}
+	part, took := now.part, now.at.Sub(since.at)
+	rate := float64(now.done-since.done) / took.Seconds()
+	text := fmt.Sprintf("%s %s  %s/s", Number(now.done), p.unit, Number(int(rate)))
 	if part < 0 {
 		return p.what + "  " + text
 	}
@@ -64,8 +82,8 @@ func (p *Progress) line(done int, part float64, took time.Duration) string {
 	filled := int(part * barWidth)
 	bar := strings.Repeat("█", filled) + strings.Repeat("░", barWidth-filled)
 	line := fmt.Sprintf("%s  %s %3d%%  %s", p.what, bar, int(part*100), text)
-	if part > 0 {
-		left := time.Duration(float64(took) * (1 - part) / part)
+	if gone := part - since.part; gone > 0 {
+		left := time.Duration(float64(took) * (1 - part) / gone)
 		line += "  " + left.Round(time.Second).String() + " left"
 	}
 	return line

@@ -31,7 +31,7 @@ func TestProgress(t *testing.T) {
 	var out bytes.Buffer
 	now := time.Unix(0, 0)
 	p := &Progress{out: &out, visible: true, what: "import", unit: "commands", start: now, now: func() time.Time { return now }}
-	p.Update(10, 0.1)
+	p.Update(0, 0)
 	require.Empty(t, out.String())
 	now = now.Add(time.Second)
 	p.Update(1234, 0.25)
@@ -47,6 +47,17 @@ func TestProgress(t *testing.T) {
 	p.Done()
 	p.Update(4000, 0.9)
 	require.True(t, strings.HasSuffix(out.String(), "\r\x1b[K"))
+}
+
+// What goes on from where it was, such as a rebuild, does not count that as its own.
+func TestProgressThatGoesOn(t *testing.T) {
+	var out bytes.Buffer
+	now := time.Unix(0, 0)
+	p := &Progress{out: &out, visible: true, what: "rebuild", unit: "events", start: now, now: func() time.Time { return now }}
+	p.Update(800_000, 0.8)
+	now = now.Add(2 * time.Second)
+	p.Update(810_000, 0.81)
+	require.Contains(t, out.String(), " 81%  810 000 events  5 000/s  38s left")
 }
 
 func TestNobodyLooks(t *testing.T) {
