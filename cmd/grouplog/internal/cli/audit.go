@@ -212,8 +212,10 @@ func (a *app) writeAudit(ctx context.Context, engine *grouplog.Engine, q audit.Q
 	return nil
 }
 
-// followAudit writes the newest entries, oldest first, and those to come.
+// followAudit writes the newest entries, oldest first, or all where there is no limit, and
+// those to come.
 func (a *app) followAudit(ctx context.Context, engine *grouplog.Engine, q audit.Query) error {
+	q.Oldest = q.Oldest || q.Limit == 0
 	if q.Cursor == "" && !q.Oldest {
 		page, err := engine.AuditPage(ctx, q)
 		if err != nil {

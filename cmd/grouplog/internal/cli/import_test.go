@@ -301,3 +301,23 @@ func TestAuditFollows(t *testing.T) {
 	_ = cmd.Wait()
 	require.Equal(t, exitInterrupted, cmd.ProcessState.ExitCode())
 }
+
+// audit --follow --limit 0 begins with all that there is, the oldest first.
+func TestAuditFollowsFromTheFirst(t *testing.T) {
+	db := filepath.Join(t.TempDir(), "groups.db")
+	file := filepath.Join(t.TempDir(), "commands.jsonl")
+	const groups = 120
+	var lines strings.Builder
+	for n := range groups {
+		fmt.Fprintf(&lines, `{"as":"alice","command":"CreateGroup","groupType":"Meeting","groupID":"g%d","name":"G"}`+"\n", n)
+	}
+	require.NoError(t, os.WriteFile(file, []byte(lines.String()), 0o600))
+	runMain(t, exitDone, "run", file, "--db", db)
+	cmd, _, out, talk := child(t, "audit", "--follow", "--limit", "0", "--db", db)
+	for n := range groups {
+		require.True(t, out.Scan(), talk)
+		require.Contains(t, out.Text(), fmt.Sprintf("alice created the Meeting group g%d ", n))
+	}
+	require.NoError(t, cmd.Process.Signal(syscall.SIGTERM))
+	_ = cmd.Wait()
+}
