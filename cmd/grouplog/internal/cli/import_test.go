@@ -316,7 +316,7 @@ func TestAuditFollowsFromTheFirst(t *testing.T) {
 	cmd, _, out, talk := child(t, "audit", "--follow", "--limit", "0", "--db", db)
 	for n := range groups {
 		require.True(t, out.Scan(), talk)
-		require.Contains(t, out.Text(), fmt.Sprintf("alice created the Meeting group g%d ", n))
+		require.Contains(t, out.Text(), fmt.Sprintf("alice created the Meeting group g%d,", n))
 	}
 	require.NoError(t, cmd.Process.Signal(syscall.SIGTERM))
 	_ = cmd.Wait()
