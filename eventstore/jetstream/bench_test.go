@@ -140,10 +140,9 @@ func appendTo(store eventstore.Store, name string) func(caller, n int) error {
 
 var payload = []byte(`{"userID":"u-0123456789","by":"alice","via":"join","at":"2024-01-01T00:00:00Z","role":"member","filler":"0123456789012345678901234567890123456789012345678901234567890123456789"}`)
 
-// bare publishes an event's data with the same check, and nothing else. One that sees
-// publishes messages like those of a log, has the servers tell of each, as a log does, and
-// an append ends when this process has heard of it: what is left of an append when nothing
-// is done with its message.
+// bare publishes messages like those of a log, with the same check, and nothing else. One
+// that sees has the servers tell of each, as a log does, and an append ends when this
+// process has heard of it: what is left of an append when nothing is done with its message.
 type bare struct {
 	conn *nats.Conn
 	name string
@@ -199,12 +198,9 @@ func (x *bare) append(round string, callers int) func(caller, n int) error {
 		id := nats.NewInbox()
 		seen := x.expect(id)
 		m := nats.NewMsg(fmt.Sprintf("%s.%s-%d", x.name, round, caller))
-		m.Data = payload
-		if x.sees {
-			m.Data = fmt.Appendf(nil, envelope, last[caller], payload)
-			m.Header.Set("Nats-Expected-Stream", x.name)
-			m.Header.Set("Grouplog-Checksum", "01234567")
-		}
+		m.Data = fmt.Appendf(nil, envelope, last[caller], payload)
+		m.Header.Set("Nats-Expected-Stream", x.name)
+		m.Header.Set("Grouplog-Checksum", "01234567")
 		m.Header.Set("Nats-Expected-Last-Subject-Sequence", fmt.Sprint(last[caller]))
 		m.Header.Set("Nats-Msg-Id", id)
 		var ack struct {
