@@ -13,7 +13,7 @@ var clusterGuarantees = []guarantee{
 		[]mutant{
 			one("a message does not name the one that it follows", messageFile, "	m.Header.Set(jetstream.ExpectedLastSubjSeqHeader, strconv.FormatUint(follows, 10))\n", "	_ = strconv.FormatUint(follows, 10)\n", inJetStream, "TestStore"),
 			one("a conflict is told without having asked the leader", laneOfStreams, "			if !at.confirmed {", "			if false {", inJetStream, "TestStore"),
-			one("an append is answered before it is in the replica", "eventstore/jetstream/publish.go", "			return p.wait(deadline)\n", "			return make([]eventstore.Result, 1), nil\n", inJetStream, "TestStore"),
+			one("an append is answered before its message is judged", "eventstore/jetstream/publish.go", "			return p.wait(deadline)\n", "			return make([]eventstore.Result, 1), nil\n", inJetStream, "TestStore"),
 		},
 	},
 	{
