@@ -269,9 +269,10 @@ func (s *Store) ship(ctx context.Context, parcels []*parcel) (shipped int, err e
 		}
 		defer s.follower.forget(p.pending)
 	}
-	start := time.Now()
+	start, maybe := time.Now(), false // a copy may be on its way, or stored
 	for attempt := 0; ; attempt++ {
 		refused, lost := s.sendInOrder(ctx, parcels[shipped:])
+		maybe = maybe || lost != nil
 		last, err := s.settled(ctx)
 		before := shipped
 		for shipped < len(parcels) && parcels[shipped].pending.landed() {
@@ -285,7 +286,7 @@ func (s *Store) ship(ctx context.Context, parcels []*parcel) (shipped int, err e
 		case err == nil && last > parcels[shipped].follows, lost == nil && isWrongSequence(refused):
 			return shipped, nil
 		case lost == nil && isFinal(refused):
-			return shipped, unknown(shipped > 0, explain(refused))
+			return shipped, unknown(maybe || shipped > 0, explain(refused))
 		}
 		if shipped > before {
 			attempt, start = 0, time.Now()
