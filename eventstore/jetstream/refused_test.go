@@ -136,7 +136,7 @@ func TestSettings(t *testing.T) {
 	for what, change := range map[string]func(*nats.StreamConfig){
 		"no log of grouplog": func(s *nats.StreamConfig) { s.Metadata = nil },
 		"memory":             func(s *nats.StreamConfig) { s.Storage = nats.MemoryStorage },
-		"subjects":           func(s *nats.StreamConfig) { s.Subjects = []string{"grouplog.x.log.>"} },
+		"subjects":           func(s *nats.StreamConfig) { s.Subjects[0] += ".*" },
 		"limit":              func(s *nats.StreamConfig) { s.MaxAge = time.Hour },
 		"discards old":       func(s *nats.StreamConfig) { s.Discard = nats.DiscardOld },
 		"deleted or purged":  func(s *nats.StreamConfig) { s.DenyPurge = false },
@@ -148,17 +148,17 @@ func TestSettings(t *testing.T) {
 		"retention": func(s *nats.StreamConfig) { s.Retention = nats.InterestPolicy },
 	} {
 		t.Run(what, func(t *testing.T) {
+			log := jetstreamtest.StreamName(t) // one each: a server may still be deleting the last one when it makes the next
 			config := nats.StreamConfig{
-				Name: "GROUPLOG-x", Subjects: []string{"grouplog.x.log.0.*"}, Storage: nats.FileStorage, Replicas: 1, Discard: nats.DiscardNew,
+				Name: "GROUPLOG-" + log, Subjects: []string{"grouplog." + log + ".log.0.*"}, Storage: nats.FileStorage, Replicas: 1, Discard: nats.DiscardNew,
 				DenyDelete: true, DenyPurge: true, AllowDirect: true,
-				RePublish: &nats.RePublish{Source: "grouplog.x.log.>", Destination: "grouplog.x.bell.>", HeadersOnly: true},
+				RePublish: &nats.RePublish{Source: "grouplog." + log + ".log.>", Destination: "grouplog." + log + ".bell.>", HeadersOnly: true},
 				Metadata:  map[string]string{"grouplog.id": "x", "grouplog.shards": "1", "grouplog.format": "1"},
 			}
 			change(&config)
 			_, err := js.AddStream(&config)
 			require.NoError(t, err)
-			defer func() { require.NoError(t, js.DeleteStream("GROUPLOG-x")) }()
-			requireRefused(t, c.URL()+"/x?sync=always", &jetstream.Options{Replicas: 1}, jetstream.ErrSettings, what)
+			requireRefused(t, c.URL()+"/"+log+"?sync=always", &jetstream.Options{Replicas: 1}, jetstream.ErrSettings, what)
 		})
 	}
 }
