@@ -53,7 +53,7 @@ func TestFaults(t *testing.T) {
 			c.Pause(t, leader)
 			return func() { c.Resume(t, leader) }
 		}},
-		{"the leader of three shards is killed", true, 3, func(t *testing.T, c *jetstreamtest.Cluster) func() {
+		{"the leader of three shards is killed", false, 3, func(t *testing.T, c *jetstreamtest.Cluster) func() {
 			leader := c.Leader(t, stream)
 			c.Kill(t, leader)
 			return func() { c.Start(t, leader) }

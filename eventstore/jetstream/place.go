@@ -60,6 +60,9 @@ func (p *places) move(stream string, at place, own bool) {
 	p.last[stream] = at
 }
 
+// errBehind: the replica did not come to where the stream is. Nothing was sent meanwhile.
+var errBehind = fmt.Errorf("%w: what was stored before could not be read", ErrUnavailable)
+
 // place is where a stream is as far as this process knows. Whether others have gone on
 // from there shows when something is published.
 func (s *Store) place(stream string, deadline time.Time) (place, error) {
@@ -83,12 +86,12 @@ func (s *Store) confirm(stream string, deadline time.Time) (place, error) {
 	if err != nil {
 		return place{}, err
 	}
-	ctx, cancel := context.WithDeadline(s.life, deadline)
+	ctx, cancel := context.WithDeadlineCause(s.life, deadline, errBehind)
 	defer cancel()
 	if err := s.follower.waitFor(ctx, s.shards.only(s.shards.of(stream), token)); err != nil {
 		return place{}, err
 	}
-	version, err := s.replica.Version(ctx, stream)
+	version, err := s.replica.Version(context.Background(), stream)
 	return place{version: version, token: token, confirmed: true}, err
 }
 

@@ -131,7 +131,7 @@ func (s *Store) stale(stream string, follows uint64, deadline time.Time) (bool, 
 	if err != nil || last <= follows { // less: the leader is one that was replaced
 		return false, err
 	}
-	ctx, cancel := context.WithDeadline(s.life, deadline)
+	ctx, cancel := context.WithDeadlineCause(s.life, deadline, errBehind)
 	defer cancel()
 	if err := s.follower.waitFor(ctx, s.shards.only(s.shards.of(stream), last)); err != nil {
 		return false, err
