@@ -60,7 +60,7 @@ func (p *places) move(stream string, at place, own bool) {
 	p.last[stream] = at
 }
 
-// errBehind: the replica did not come to where the stream is. Nothing was sent meanwhile.
+// errBehind: the replica did not come to where the stream is, in the time that there was.
 var errBehind = fmt.Errorf("%w: what was stored before could not be read", ErrUnavailable)
 
 // place is where a stream is as far as this process knows. Whether others have gone on
