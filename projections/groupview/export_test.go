@@ -3,6 +3,18 @@ package groupview
 // NewKeeping is New with another number of rows kept in memory.
 func NewKeeping(n int) *View { return &View{keep: n, fill: n} }
 
+// Counts are the counts of open applications of these ords: level, bucket, n.
+func Counts(ords []int) (rows [][3]int) {
+	g := &group{buckets: map[bucket]int{}}
+	for _, ord := range ords {
+		g.countOpen(ord, +1)
+	}
+	for b, n := range g.buckets {
+		rows = append(rows, [3]int{b.level, b.number, n})
+	}
+	return rows
+}
+
 // Plans are the statements that must find their rows by an index, with examples of
 // their arguments.
 var Plans = map[string]struct {
