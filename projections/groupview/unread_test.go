@@ -109,7 +109,7 @@ func TestUnreadOfMillions(t *testing.T) {
 	random := rand.New(rand.NewPCG(1, 4))
 	ords := map[int]bool{}
 	for len(ords) < 2_000 {
-		ord := 1 + random.IntN(1<<(1+random.IntN(22))) // as many below 16 as among the millions
+		ord := 1 + random.IntN(1<<(1+random.IntN(26))) // as many below 16 as among the millions
 		ords[ord] = len(ords)%3 > 0                    // open
 	}
 	db, err := sql.Open("sqlite3", ":memory:")
