@@ -30,7 +30,7 @@ var Plans = map[string]struct {
 	"members, admins": {membersQuery(MemberFilter{Role: 300}), []any{1, 0, 10, 300}},
 	"members, plain":  {membersQuery(MemberFilter{Role: 200}), []any{1, 0, 10, 200}},
 	"member":          {selectMembership, []any{"u", 1}},
-	"joined":          {selectJoined, []any{"u", 0}},
+	"joined":          {selectJoined, []any{"u", 0, 10}},
 	"one application": {selectOneApplication, []any{"g", 1, 1}},
 	"applications":    {selectOfApprover, []any{"u", 10, 10, 0, ""}},
 	"of a group":      {selectOfGroup, []any{1, 10, 10, 0, ""}},
