@@ -6,6 +6,7 @@ import (
 	"database/sql"
 	"fmt"
 	"iter"
+	"strings"
 	"time"
 
 	"github.com/grouplog/grouplog/domain"
@@ -221,23 +222,24 @@ var selectOneApplication = packed(applicationValues, selectApplication+`FROM gro
 // (empty: nobody). There may be more. The IDs of all are made in one piece.
 func readApplications(rows *bulk.Rows, limit int, viewer string) (page []Application, more bool, err error) {
 	page = paper[Application](limit)
-	var ids []byte
-	ends := paper[int](limit)
+	var (
+		ids strings.Builder
+		id  []byte
+	)
 	for rows.Next() {
 		if len(page) == limit {
 			more = true
 			break
 		}
 		a, incarnation, n := readApplication(rows, viewer)
-		if ids == nil {
-			ids = make([]byte, 0, cap(page)*(len(a.GroupID)+12))
+		id = domain.AppendApplicationID(id[:0], a.GroupID, incarnation, n)
+		if ids.Len() == 0 {
+			ids.Grow(cap(page) * (len(id) + 2))
 		}
-		ids = domain.AppendApplicationID(ids, a.GroupID, incarnation, n)
-		page, ends = append(page, a), append(ends, len(ids))
-	}
-	all, from := string(ids), 0
-	for i, end := range ends {
-		page[i].ApplicationID, from = all[from:end], end
+		from := ids.Len()
+		ids.Write(id)
+		a.ApplicationID = ids.String()[from:]
+		page = append(page, a)
 	}
 	return page, more, rows.Err()
 }
