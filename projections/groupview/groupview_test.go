@@ -223,6 +223,42 @@ func TestJoinedGroupsShowWhatThePolicyLists(t *testing.T) {
 	require.Empty(t, collect(t, q.JoinedGroups(w.ctx, "nobody", policies)))
 }
 
+// TestJoinedGroupPages: pages of any size make up the list, however many groups lie between
+// that are not listed, and the last one says that it is.
+func TestJoinedGroupPages(t *testing.T) {
+	w := newWorld(t.Context())
+	var want []string
+	for i, kind := range "wwwrrrrrrrrwrrwwwrrrrrr" {
+		id, of := fmt.Sprint("g", i), domain.AVChatRoom
+		if kind == 'w' {
+			of, want = domain.Work, append(want, id)
+		}
+		w.create(t, id, of, "alice")
+	}
+	w.create(t, "left", domain.Work, "bob", "alice")
+	w.record(t, "left", "bob", domain.MemberLeft{UserID: "bob"}) // and nobody follows
+	want = append(want, "left")
+	q := w.ask(t)
+	for limit := 1; limit <= len(want)+1; limit++ {
+		var got []string
+		for after := ""; ; {
+			page, err := q.JoinedGroupPage(w.ctx, "alice", domain.Classic(), after, limit)
+			require.NoError(t, err)
+			for _, g := range page.Groups {
+				got = append(got, g.GroupID)
+				require.Equal(t, w.group(g.GroupID).Owner(), g.Owner)
+				require.Equal(t, 1, g.Incarnation)
+				require.Equal(t, w.group(g.GroupID).Count(), g.MemberCount)
+			}
+			if after = page.Next; after == "" {
+				break
+			}
+			require.Len(t, page.Groups, limit)
+		}
+		require.Equal(t, want, got, "pages of %d", limit)
+	}
+}
+
 func TestApplicationsAsEachSeesThem(t *testing.T) {
 	w := newWorld(t.Context())
 	w.create(t, "chess", domain.Public, "alice", "bob")
