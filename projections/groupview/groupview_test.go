@@ -303,6 +303,13 @@ func TestApplicationsAsEachSeesThem(t *testing.T) {
 	require.JSONEq(t, `{"applicationID":"chess/1/1","groupID":"chess","kind":0,"from":"u1","userID":"u1","message":"one",
 		"state":"accepted","handleStatus":1,"handleResult":1,"handledBy":"alice","reason":"welcome",
 		"submittedAt":"2024-02-03T04:05:09.000007Z","at":"2024-02-03T04:05:09.000007Z","handledAt":"2024-02-03T04:05:12.000007Z","position":3}`, string(text))
+	again, err := q.Application(w.ctx, open)
+	require.NoError(t, err)
+	require.Equal(t, "please", again.Message)
+	require.Equal(t, 4*time.Second, again.At.Sub(again.SubmittedAt), "four events after it was first made")
+	require.Zero(t, again.HandledAt)
+	all := collect(t, q.GroupApplications(w.ctx, "chess", groupview.ApplicationFilter{}))
+	require.Equal(t, []groupview.Application{again, a}, []groupview.Application{all[0], all[2]}, "a list has what is shown of one")
 	for _, id := range []string{"chess/1/9", "chess/2/1", "go/1/1", "nonsense"} {
 		_, err = q.Application(w.ctx, id)
 		require.ErrorIs(t, err, groupview.ErrNotFound)
