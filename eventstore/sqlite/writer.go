@@ -139,7 +139,7 @@ func (w *writer) transact() (appended bool, err error) {
 			return false, err
 		}
 	}
-	if _, err := w.conn.begin.exec(); err != nil {
+	if err := retryBusy(w.db.options.BusyTimeout, w.begin); err != nil {
 		return false, err
 	}
 	if err := w.catchUp(); err != nil {
@@ -169,6 +169,12 @@ func (w *writer) transact() (appended bool, err error) {
 		return false, commitError(err)
 	}
 	return w.head > head, nil
+}
+
+// begin begins a transaction, or finds the lock taken.
+func (w *writer) begin() error {
+	_, err := w.conn.begin.exec()
+	return err
 }
 
 // catchUp looks whether somebody else has written since the last transaction. If so,
@@ -222,6 +228,9 @@ func (w *writer) open() error {
 		return err
 	}
 	w.conn, err = newWriterConn(c, o)
+	if err == nil {
+		err = c.exec("PRAGMA busy_timeout = 0") // see retryBusy
+	}
 	if err != nil {
 		return errors.Join(err, c.Close())
 	}
@@ -242,7 +251,7 @@ func (w *writer) close() error {
 		return nil
 	}
 	// Whatever stays in the -wal is durable there, and read from there by the next one.
-	_ = w.conn.exec("PRAGMA wal_checkpoint(TRUNCATE)")
+	_ = w.conn.exec(fmt.Sprintf("PRAGMA busy_timeout = %d; PRAGMA wal_checkpoint(TRUNCATE)", w.db.options.BusyTimeout.Milliseconds()))
 	err := w.conn.close()
 	w.conn = nil
 	return err
