@@ -13,6 +13,8 @@ import (
 	"sync/atomic"
 
 	"github.com/mattn/go-sqlite3"
+
+	"github.com/grouplog/grouplog/internal/bulk"
 )
 
 // What marks a SQLite file as a views file, and the version of its bookkeeping.
@@ -89,8 +91,8 @@ func (p place) remove() error {
 	return errors.Join(errs...)
 }
 
-// connector opens connections that have run the pragmas. The driver's own DSN does
-// not know all of them, nor their order.
+// connector opens connections that move many rows at once, and have run the pragmas. The
+// driver's own DSN does not know all of them, nor their order.
 type connector struct {
 	dsn     string
 	pragmas string
@@ -99,14 +101,14 @@ type connector struct {
 func (c connector) Driver() driver.Driver { return &sqlite3.SQLiteDriver{} }
 
 func (c connector) Connect(ctx context.Context) (driver.Conn, error) {
-	conn, err := c.Driver().Open(c.dsn)
+	conn, err := bulk.Open(c.dsn)
 	if err != nil {
 		return nil, err
 	}
 	if c.pragmas == "" {
 		return conn, nil
 	}
-	if _, err := conn.(driver.ExecerContext).ExecContext(ctx, c.pragmas, nil); err != nil {
+	if _, err := conn.ExecContext(ctx, c.pragmas, nil); err != nil {
 		return nil, errors.Join(err, conn.Close())
 	}
 	return conn, nil

@@ -225,7 +225,7 @@ func (db *DB) start(ctx context.Context) error {
 // openReaders opens the connections that read, and reads which log this is.
 func (db *DB) openReaders(ctx context.Context) error {
 	db.readers = sql.OpenDB(connector{
-		dial:  dialPacking(db.options.dial),
+		dial:  packing(db.options.dial),
 		check: db.guard.checkMain,
 		dsn:   dsn(db.path, "ro", db.options.BusyTimeout, "_stmt_cache_size=8"),
 	})

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/grouplog/grouplog/eventstore"
+	"github.com/grouplog/grouplog/internal/bulk"
 )
 
 // To hand over a row, the driver takes three times as long as SQLite takes to find it:
@@ -26,6 +27,13 @@ const (
 	packAll     = packRecords + `WHERE position > ? AND position <= ?`
 	packStream  = packRecords + `WHERE stream = ? AND version > ? AND version <= ?`
 )
+
+// packing opens connections that have the function, where there is one.
+func packing(dial dialer) dialer {
+	return func(dsn string) (driver.Conn, error) {
+		return bulk.Dial(func() (driver.Conn, error) { return dial(dsn) })
+	}
+}
 
 // fillPacked keeps the records that follow a place, up to the first that is not as it
 // should be.

@@ -3,7 +3,6 @@ package sqlite
 import (
 	"database/sql/driver"
 	"fmt"
-	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -13,6 +12,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/grouplog/grouplog/eventstore"
+	"github.com/grouplog/grouplog/internal/bulk"
 )
 
 // pageOf reads one page, packed or row by row.
@@ -32,7 +32,7 @@ func (o order) byRow() order {
 }
 
 func needsPacks(t testing.TB) {
-	if runtime.GOOS != "linux" {
+	if !bulk.InC {
 		t.Skip("records are read row by row here")
 	}
 }
