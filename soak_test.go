@@ -72,29 +72,29 @@ func TestSoak(t *testing.T) {
 	require.NoError(t, engine.WaitForListeners(t.Context()))
 }
 
-// memory is what a process uses, in bytes.
-type memory struct{ heap, resident uint64 }
+// usage is what a process uses, in bytes.
+type usage struct{ heap, resident uint64 }
 
-func (m memory) String() string {
-	return fmt.Sprintf("heap %d KiB, resident %d KiB", m.heap>>10, m.resident>>10)
+func (u usage) String() string {
+	return fmt.Sprintf("heap %d KiB, resident %d KiB", u.heap>>10, u.resident>>10)
 }
 
 // use is what this process uses. Elsewhere than on Linux, resident is 0.
-func use() (m memory) {
+func use() (u usage) {
 	var stats runtime.MemStats
 	debug.FreeOSMemory() // collects, too
 	runtime.ReadMemStats(&stats)
-	m.heap = stats.HeapAlloc
+	u.heap = stats.HeapAlloc
 	if statm, err := os.ReadFile("/proc/self/statm"); err == nil {
-		_, _ = fmt.Sscan(string(statm), new(uint64), &m.resident)
-		m.resident *= uint64(os.Getpagesize())
+		_, _ = fmt.Sscan(string(statm), new(uint64), &u.resident)
+		u.resident *= uint64(os.Getpagesize())
 	}
-	return m
+	return u
 }
 
 // watchMemory waits for the end and returns what is in use after a third of the time,
 // when caches are full.
-func watchMemory(t *testing.T, ctx context.Context, total time.Duration) (warm memory) {
+func watchMemory(t *testing.T, ctx context.Context, total time.Duration) (warm usage) {
 	t.Helper()
 	select {
 	case <-time.After(total / 3):
