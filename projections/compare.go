@@ -72,7 +72,7 @@ func (v *Views) Compare(ctx context.Context, progress func(done, total eventstor
 			return err
 		}
 		for _, p := range w.projections {
-			differences, err := w.differences(p.Name())
+			differences, err := w.differences(ctx, p.Name())
 			if err != nil {
 				return err
 			}
@@ -105,18 +105,18 @@ func (v *Views) evenly(rows *sql.Rows, err error) (eventstore.Position, error) {
 }
 
 // differences holds the tables of the attached file against those of the main one.
-func (w *writer) differences(projection string) ([]Difference, error) {
+func (w *writer) differences(ctx context.Context, projection string) ([]Difference, error) {
 	tables, err := w.tables("main", projection)
 	if err != nil {
 		return nil, err
 	}
 	var found []Difference
 	for _, table := range tables {
-		stored, err := w.sumOf("live", table)
+		stored, err := w.sumOf(ctx, "live", table)
 		if err != nil {
 			return nil, err
 		}
-		fresh, err := w.sumOf("main", table)
+		fresh, err := w.sumOf(ctx, "main", table)
 		if err != nil {
 			return nil, err
 		}
@@ -141,12 +141,11 @@ func (w *writer) differences(projection string) ([]Difference, error) {
 	return found, nil
 }
 
-func (w *writer) sumOf(schema, table string) (string, error) {
-	rows, err := w.query("SELECT * FROM " + schema + "." + quote(table))
-	if err != nil {
+func (w *writer) sumOf(ctx context.Context, schema, table string) (string, error) {
+	if err := w.settle(); err != nil {
 		return "", err
 	}
-	return sum(rows)
+	return sum(ctx, w.bulk, schema+"."+quote(table))
 }
 
 // except counts the rows of a table that are in one schema and not in the other, and

@@ -5,39 +5,77 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+
+	"github.com/grouplog/grouplog/internal/bulk"
 )
 
 // filling is how a Filler fills a scratch file: a goroutine runs the statements that
 // change rows, while the projection goes on. Whoever wants to use the connection waits
 // until it has run them: see settle.
 type filling struct {
-	next    []queued // not in the queue yet
-	queue   chan []queued
+	next    []several // not in the queue yet
+	size    int       // of their arguments, in bytes
+	queue   chan []several
+	spare   chan []several // that have run, to be used again
 	open    sync.WaitGroup // lists that have not run
 	failure error          // of the first that failed; for whoever has waited
 }
 
-type queued struct {
-	query string
-	args  []any
+// several is a statement that runs for each row of arguments, which are encoded as they
+// are put: nothing of the caller's is kept.
+type several struct {
+	query   string
+	args    bulk.List
+	columns int // of a row
+	rows    int
 }
 
-// listed is how many statements are handed over together: one at a time, either
-// goroutine would wake the other for each.
-const listed = 128
+// handed is how many bytes of arguments are handed over together. One statement at a time,
+// either goroutine would wake the other for each.
+const handed = 64 << 10
 
-func (f *filling) put(query string, args []any) {
-	if f.next = append(f.next, queued{query, args}); len(f.next) == listed {
+// put adds a row of arguments to those of the last statement, if it is the same.
+func (f *filling) put(query string, args []any) error {
+	last := f.last(query, len(args))
+	before := last.args.Size()
+	if err := last.args.AddRow(args...); err != nil {
+		return err
+	}
+	last.rows++
+	if f.size += last.args.Size() - before; f.size >= handed {
 		f.hand()
 	}
+	return nil
+}
+
+// last is the list that a statement's next row goes into.
+func (f *filling) last(query string, columns int) *several {
+	if n := len(f.next); n > 0 && f.next[n-1].query == query && f.next[n-1].columns == columns {
+		return &f.next[n-1]
+	}
+	if n := len(f.next); n < cap(f.next) {
+		f.next = f.next[:n+1] // with the memory of a list that has run
+	} else {
+		f.next = append(f.next, several{})
+	}
+	s := &f.next[len(f.next)-1]
+	s.query, s.columns, s.rows = query, columns, 0
+	s.args.Clear()
+	return s
 }
 
 // hand hands over what has been put.
 func (f *filling) hand() {
-	if len(f.next) > 0 {
-		f.open.Add(1)
-		f.queue <- f.next
-		f.next = make([]queued, 0, listed)
+	if len(f.next) == 0 {
+		return
+	}
+	f.open.Add(1)
+	f.queue <- f.next
+	f.size = 0
+	select {
+	case f.next = <-f.spare:
+	default:
+		f.next = nil
 	}
 }
 
@@ -48,12 +86,16 @@ func (f *filling) wait() error {
 	return f.failure
 }
 
-func (f *filling) run(do func(query string, args []any) error) {
+func (f *filling) run(do func(query string, args *bulk.List, rows int) error) {
 	for list := range f.queue {
-		for _, q := range list {
+		for i := range list {
 			if f.failure == nil {
-				f.failure = do(q.query, q.args)
+				f.failure = do(list[i].query, &list[i].args, list[i].rows)
 			}
+		}
+		select {
+		case f.spare <- list[:0]:
+		default:
 		}
 		f.open.Done()
 	}
@@ -62,8 +104,8 @@ func (f *filling) run(do func(query string, args []any) error) {
 // fillBy has f fill a scratch file, in one transaction or a few: see mark.
 func (w *writer) fillBy(ctx context.Context, f func() error) error {
 	return w.transact(ctx, func() error {
-		w.filling = &filling{queue: make(chan []queued, 8)}
-		go w.filling.run(w.run)
+		w.filling = &filling{queue: make(chan []several, 8), spare: make(chan []several, 8)}
+		go w.filling.run(w.runAll)
 		defer func() {
 			_ = w.filling.wait()
 			close(w.filling.queue)

@@ -2,66 +2,62 @@ package projections
 
 import (
 	"fmt"
-	"slices"
 	"strings"
+
+	"github.com/grouplog/grouplog/internal/bulk"
 )
 
-// Insert inserts rows, several with one statement, which takes half the time of Exec.
-// Into is the table with the names of the columns, as in SQL, and constant.
+// Insert inserts rows, many with one call, which takes half the time of Exec. Into is the
+// table with the names of the columns, as in SQL, and constant.
 func (tx *Tx) Insert(into string, columns int) *Insert {
-	return &Insert{tx: tx, into: "INSERT INTO " + into, columns: columns}
+	return tx.inserts("INSERT INTO ", into, columns)
 }
 
 // InsertMissing is Insert that passes over the rows whose primary key is there.
 func (tx *Tx) InsertMissing(into string, columns int) *Insert {
-	return &Insert{tx: tx, into: "INSERT OR IGNORE INTO " + into, columns: columns}
+	return tx.inserts("INSERT OR IGNORE INTO ", into, columns)
+}
+
+func (tx *Tx) inserts(verb, into string, columns int) *Insert {
+	return &Insert{tx: tx, query: verb + into + " VALUES (?" + strings.Repeat(", ?", columns-1) + ")", columns: columns}
 }
 
 // Insert is a list of rows that are to be inserted: the last ones by End.
 type Insert struct {
 	tx      *Tx
-	into    string
+	query   string
 	columns int
-	waiting []any // values
-	several string
+	waiting bulk.List
+	rows    int
 }
 
-// together is how many rows go into one statement. More bring little.
-const together = 16
+// together is how many rows are inserted with one call.
+const together = 64
 
 // Row adds a row.
 func (i *Insert) Row(values ...any) error {
 	if len(values) != i.columns {
-		return fmt.Errorf("%s: %d values for %d columns", i.into, len(values), i.columns)
+		return fmt.Errorf("%s: %d values for %d columns", i.query, len(values), i.columns)
 	}
-	i.waiting = append(i.waiting, values...)
-	if len(i.waiting) < together*i.columns {
+	if i.tx.filling != nil {
+		return i.tx.filling.put(i.query, values)
+	}
+	if err := i.waiting.AddRow(values...); err != nil {
+		return fmt.Errorf("%s: %w", i.query, err)
+	}
+	if i.rows++; i.rows < together {
 		return nil
 	}
-	if i.several == "" {
-		i.several = i.statement(together)
-	}
-	rows := i.waiting
-	i.waiting = make([]any, 0, len(rows))
-	return i.tx.Exec(i.several, rows...)
+	return i.End()
 }
 
 // End inserts the rows that wait.
 func (i *Insert) End() error {
-	if len(i.waiting) == 0 {
+	if i.rows == 0 {
 		return nil
 	}
-	one := i.statement(1)
-	for row := range slices.Chunk(i.waiting, i.columns) {
-		if err := i.tx.Exec(one, row...); err != nil {
-			return err
-		}
-	}
-	i.waiting = nil
-	return nil
-}
-
-func (i *Insert) statement(rows int) string {
-	row := "(?" + strings.Repeat(", ?", i.columns-1) + ")"
-	return i.into + " VALUES " + row + strings.Repeat(", "+row, rows-1)
+	err := i.tx.writer.runAll(i.query, &i.waiting, i.rows)
+	i.waiting.Clear()
+	i.rows = 0
+	return err
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/grouplog/grouplog/eventstore"
+	"github.com/grouplog/grouplog/internal/bulk"
 )
 
 // Rebuilt tells how the rows that a rebuild has replaced stood to the new ones, when both
@@ -76,13 +77,13 @@ func (v *Views) sumUp(ctx context.Context, w *writer, reached eventstore.Positio
 		defer close(old.done)
 		defer close(old.at)
 		if old.unknown = v.oldRowsAt(ctx, reached); old.unknown == nil {
-			old.unknown = v.Read(ctx, func(tx *sql.Tx) error { return old.read(ctx, tx, v, reached, tables) })
+			old.unknown = v.scan(ctx, func(tx *sql.Tx, c *bulk.Conn) error { return old.read(ctx, tx, c, v, reached, tables) })
 		}
 	}()
 	return old, nil
 }
 
-func (o *oldRows) read(ctx context.Context, tx *sql.Tx, v *Views, reached eventstore.Position, tables []string) error {
+func (o *oldRows) read(ctx context.Context, tx *sql.Tx, c *bulk.Conn, v *Views, reached eventstore.Position, tables []string) error {
 	at, err := v.evenly(tx.QueryContext(ctx, selectCheckpoints))
 	if err == nil && at < reached {
 		err = fmt.Errorf("the old rows are at position %d, and the new ones at %d", at, reached)
@@ -92,15 +93,10 @@ func (o *oldRows) read(ctx context.Context, tx *sql.Tx, v *Views, reached events
 	}
 	o.at <- at
 	for _, table := range tables {
-		if err := ctx.Err(); err != nil {
-			return err
-		}
-		// The driver would look after a context that can end at every row.
-		rows, err := tx.QueryContext(context.WithoutCancel(ctx), "SELECT * FROM "+quote(table))
-		if err == nil {
-			o.sums[table], err = sum(rows)
-		}
-		if err != nil {
+		if o.sums[table], err = sum(ctx, c, quote(table)); err != nil {
+			if ctx.Err() != nil {
+				return ctx.Err()
+			}
 			return fmt.Errorf("the old rows cannot be read: %w", err)
 		}
 	}
@@ -158,10 +154,7 @@ func (w *writer) replacements(ctx context.Context, old *oldRows) ([]Replaced, er
 			return nil, err
 		}
 		for _, table := range tables[i] {
-			if err := ctx.Err(); err != nil {
-				return nil, err
-			}
-			if fresh[table], err = w.sumOf("main", table); err != nil {
+			if fresh[table], err = w.sumOf(ctx, "main", table); err != nil {
 				return nil, err
 			}
 		}

@@ -10,6 +10,7 @@ import (
 	"sync"
 
 	"github.com/grouplog/grouplog/eventstore"
+	"github.com/grouplog/grouplog/internal/bulk"
 )
 
 // Views are the read models of a log, in one file.
@@ -175,6 +176,32 @@ func (v *Views) Read(ctx context.Context, fn func(tx *sql.Tx) error) error {
 	}
 	defer tx.Rollback() //nolint:errcheck // nothing was written
 	return fn(tx)
+}
+
+// scan is Read for who reads whole tables, by the connection of the transaction. It looks
+// after the context itself: one that could end the transaction beside it could close that
+// connection.
+func (v *Views) scan(ctx context.Context, fn func(tx *sql.Tx, c *bulk.Conn) error) error {
+	v.gate.RLock()
+	defer v.gate.RUnlock()
+	if v.isClosed() {
+		return ErrClosed
+	}
+	conn, err := v.readers.Conn(ctx)
+	if err != nil {
+		return fmt.Errorf("read views: %w", err)
+	}
+	defer conn.Close()
+	tx, err := conn.BeginTx(context.WithoutCancel(ctx), &sql.TxOptions{ReadOnly: true})
+	if err != nil {
+		return fmt.Errorf("read views: %w", err)
+	}
+	defer tx.Rollback() //nolint:errcheck // nothing was written
+	var raw *bulk.Conn
+	if err := conn.Raw(func(c any) error { raw = c.(*bulk.Conn); return nil }); err != nil {
+		return err
+	}
+	return fn(tx, raw)
 }
 
 // Close stops following the log, waits for queries and for the page that is being

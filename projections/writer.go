@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/grouplog/grouplog/eventstore"
+	"github.com/grouplog/grouplog/internal/bulk"
 )
 
 // writer is the one connection through which a file of views is written. It is not
@@ -17,8 +18,10 @@ import (
 type writer struct {
 	db          *sql.DB
 	conn        *sql.Conn
+	bulk        *bulk.Conn // the same
 	queries     map[string]*sql.Stmt
-	changes     map[string]*change
+	changes     map[string]*bulk.Statement
+	args        bulk.List // of the statement at hand
 	projections []Projection
 	known       map[string]*knowledge
 
@@ -44,19 +47,20 @@ func openWriter(ctx context.Context, at place, pragmas string, projections []Pro
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("open views %s: %w", at, err), db.Close())
 	}
-	return &writer{
+	w := &writer{
 		db: db, conn: conn, projections: projections,
-		queries: map[string]*sql.Stmt{}, changes: map[string]*change{}, known: map[string]*knowledge{},
-	}, nil
+		queries: map[string]*sql.Stmt{}, changes: map[string]*bulk.Statement{}, known: map[string]*knowledge{},
+	}
+	return w, conn.Raw(func(c any) error {
+		w.bulk = c.(*bulk.Conn)
+		return nil
+	})
 }
 
 func (w *writer) close() error {
 	var errs []error
 	for _, query := range w.queries {
 		errs = append(errs, query.Close())
-	}
-	for _, change := range w.changes {
-		errs = append(errs, change.Close())
 	}
 	// The connection itself, for sql.Conn's Close would wait for rows that a projection
 	// which failed has not closed.
@@ -88,65 +92,24 @@ func (w *writer) exec(query string, args ...any) error {
 }
 
 func (w *writer) run(query string, args []any) error {
+	w.args.Clear()
+	if err := w.args.AddRow(args...); err != nil {
+		return err
+	}
+	return w.runAll(query, &w.args, 1)
+}
+
+// runAll runs a statement for so many rows of arguments.
+func (w *writer) runAll(query string, args *bulk.List, rows int) error {
 	statement, ok := w.changes[query]
 	if !ok {
 		var err error
-		if statement, err = w.change(query); err != nil {
-			return fmt.Errorf("prepare %q: %w", query, err)
+		if statement, err = w.bulk.Statement(query); err != nil {
+			return err
 		}
 		w.changes[query] = statement
 	}
-	return statement.exec(args)
-}
-
-// change is a prepared statement of the driver's own. There are many small ones, and
-// database/sql would take about as long for one as SQLite does.
-type change struct {
-	driver.Stmt
-	args []driver.NamedValue
-}
-
-func (w *writer) change(query string) (*change, error) {
-	var c change
-	err := w.conn.Raw(func(conn any) (err error) {
-		c.Stmt, err = conn.(driver.ConnPrepareContext).PrepareContext(context.Background(), query)
-		return err
-	})
-	if err != nil {
-		return nil, err
-	}
-	c.args = make([]driver.NamedValue, c.NumInput())
-	for i := range c.args {
-		c.args[i].Ordinal = i + 1
-	}
-	return &c, nil
-}
-
-func (c *change) exec(args []any) error {
-	if len(args) != len(c.args) {
-		return fmt.Errorf("the statement has %d parameters, and there are %d arguments", len(c.args), len(args))
-	}
-	for i, arg := range args {
-		switch v := arg.(type) {
-		case int64, string, bool, []byte, nil:
-			c.args[i].Value = v
-		case int:
-			c.args[i].Value = int64(v)
-		default:
-			value, err := driver.DefaultParameterConverter.ConvertValue(v)
-			if err != nil {
-				return fmt.Errorf("argument %d: %w", i+1, err)
-			}
-			c.args[i].Value = value
-		}
-	}
-	// As a query without rows: the driver hands SQLite the arguments of a query all
-	// together, and those of an Exec one by one.
-	rows, err := c.Stmt.(driver.StmtQueryContext).QueryContext(context.Background(), c.args)
-	if err != nil {
-		return err
-	}
-	return rows.Close()
+	return statement.Run(args, rows)
 }
 
 // script runs statements that are not worth keeping.
@@ -311,8 +274,7 @@ func (w *writer) tx(p Projection, known *knowledge) *Tx {
 // and put values into arguments.
 func (tx *Tx) Exec(query string, args ...any) error {
 	if tx.filling != nil {
-		tx.filling.put(query, args)
-		return nil
+		return tx.filling.put(query, args)
 	}
 	return tx.writer.exec(query, args...)
 }

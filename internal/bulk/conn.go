@@ -98,15 +98,11 @@ func (s *Statement) Close() error {
 	return s.way.close()
 }
 
-// Run runs the statement for each row of a list, as many values as it has parameters, in
-// their order, until one fails: what the ones before have done stays.
-func (s *Statement) Run(list *List) error {
-	parameters, rows := s.way.parameters(), 1
-	if parameters > 0 {
-		rows = list.values / parameters
-	}
-	if rows*parameters != list.values {
-		return fmt.Errorf("the statement has %d parameters, and there are %d arguments", parameters, list.values)
+// Run runs the statement for each of so many rows of a list, until one fails: what the
+// ones before have done stays. A row is as many values as the statement has parameters.
+func (s *Statement) Run(list *List, rows int) error {
+	if parameters := s.way.parameters(); rows*parameters != list.values {
+		return fmt.Errorf("the statement has %d parameters, and there are %d arguments for %d rows", parameters, list.values, rows)
 	}
 	failed, err := s.way.run(list, rows)
 	if err != nil && rows > 1 {

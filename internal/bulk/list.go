@@ -104,6 +104,18 @@ func (l *List) Add(value any) error {
 	return nil
 }
 
+// AddRow adds the values of a row, all of them or none.
+func (l *List) AddRow(row ...any) error {
+	before := *l
+	for i, value := range row {
+		if err := l.Add(value); err != nil {
+			*l = before
+			return fmt.Errorf("argument %d: %w", i+1, err)
+		}
+	}
+	return nil
+}
+
 // Size is how many bytes the list takes.
 func (l *List) Size() int { return len(l.bytes) }
 

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"unsafe"
 )
 
 // Rows are a pack's values, one after the other:
@@ -78,13 +79,14 @@ func (r *Rows) Null() bool {
 	return true
 }
 
-// Skip passes over so many values, and returns them as they are in the pack.
-func (r *Rows) Skip(values int) string {
+// Raw passes over so many values, and returns them as they are in the pack: as bytes that
+// must not be changed, and which are valid as long as the pack is.
+func (r *Rows) Raw(values int) []byte {
 	from := r.rest
 	for range values {
 		if r.rest == "" {
 			r.cut()
-			return ""
+			return nil
 		}
 		switch kind := r.rest[0]; kind {
 		case isNull:
@@ -96,9 +98,9 @@ func (r *Rows) Skip(values int) string {
 		}
 	}
 	if r.err != nil {
-		return ""
+		return nil
 	}
-	return from[:len(from)-len(r.rest)]
+	return unsafe.Slice(unsafe.StringData(from), len(from)-len(r.rest))
 }
 
 // Value takes a value of any kind: nil, int64, float64, string or []byte.
