@@ -43,6 +43,8 @@ func TestRebuildIsOfAllThatIsDerived(t *testing.T) {
 	meeting(t, engine, "chess")
 	join(t, engine, "chess", "bob", "carol")
 	require.Equal(t, 2, total(t, engine, "joins"))
+	_, err := engine.Group(t.Context(), "chess") // the rows are there
+	require.NoError(t, err)
 	names := func(reports []projections.Rebuilt) (all []string) {
 		for _, r := range reports {
 			require.Empty(t, r.Unknown)

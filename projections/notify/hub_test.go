@@ -357,16 +357,19 @@ func TestWaitForHonoursItsContext(t *testing.T) {
 func TestTellingGoesOnAfterAFailure(t *testing.T) {
 	for n := range 2 {
 		var logged bytes.Buffer
-		faulty := eventstoretest.Faulty(memory.New())
-		s := newStage(t, faulty, notify.Options{Logger: slog.New(slog.NewTextHandler(&logged, nil))})
-		s.do("alice", commands.CreateGroup{GroupType: domain.Meeting, GroupID: "standup", Name: "Stand-up"})
+		log := memory.New()
+		newStage(t, log, notify.Options{}).do("alice", commands.CreateGroup{GroupType: domain.Meeting, GroupID: "standup", Name: "Stand-up"})
+		faulty := eventstoretest.Faulty(log)
+		s := newStage(t, faulty, notify.Options{Logger: slog.New(slog.NewTextHandler(&logged, nil))}) // its hub does not know the group
+		_, err := s.handler.Do(t.Context(), domain.Actor{UserID: "alice"}, commands.RequestJoin{GroupID: "standup"})
+		require.ErrorIs(t, err, &domain.Refusal{Code: domain.CodeAlreadyMember}) // its handler does now
 		ear := newEar()
 		s.hub.Add("alice", ear.listener(), 1)
 		faulty.FailRead(n+1, 0, eventstore.ErrBusy)
 		s.churn(1)
 		ear.wait(2)
 		require.Equal(t, derived(t, s.log, "alice", 1), ear.all())
-		require.Contains(t, logged.String(), "locked")
+		require.Contains(t, logged.String(), "locked", "read %d", n+1)
 	}
 }
 

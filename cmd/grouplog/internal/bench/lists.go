@@ -89,27 +89,19 @@ func openLists(ctx context.Context, s *Session) error {
 				}
 			}
 			s.add(l.name, milliseconds(quantile(ofMany, 0.99)), milliseconds(quantile(bareOfMany, 0.99)))
-			s.add(l.name+flat, milliseconds(quantile(ofMany, 0.5)), milliseconds(quantile(ofLess, 0.5)))
-			s.add(l.name+bareFlat, milliseconds(quantile(bareOfMany, 0.5)), milliseconds(quantile(bareOfLess, 0.5)))
-			s.noteGrowth(l.name)
+			s.add(l.name+flat, growth(ofMany, ofLess), growth(bareOfMany, bareOfLess))
+			s.note(l.name+flat, "the median is %.2f ms among a million in the last round and %.2f among 1 000; of the floor %.2f and %.2f",
+				p50(ofMany), p50(ofLess), p50(bareOfMany), p50(bareOfLess))
 		}
 		return nil
 	}
 	return nil
 }
 
-// bareFlat is no row: it is how much longer the floor takes among a million than among
-// 1 000.
-const bareFlat = "-bare-flat"
+func p50(times []time.Duration) float64 { return milliseconds(quantile(times, 0.5)) }
 
-// noteGrowth says beside a list's flat row what the same rows cost without grouplog, by
-// their keys, in the same rounds.
-func (s *Session) noteGrowth(list string) {
-	of := func(row string, of func(Sample) float64) float64 { return medianOf(s.samples[list+row], of) }
-	growth := func(s Sample) float64 { return 1000 * (s.Value - s.Floor) }
-	s.note(list+flat, "%.0f µs more among a million; the floor of %s takes %.0f µs more there, %.2f ×, in the same rounds",
-		of(flat, growth), list, of(bareFlat, growth), of(bareFlat, func(s Sample) float64 { return s.Ratio }))
-}
+// growth is how many times as long something takes among many as among less.
+func growth(many, less []time.Duration) float64 { return p50(many) / p50(less) }
 
 // cursors turns over the whole list. The last page, which is shorter, is left out.
 func (l list) cursors(ctx context.Context, engine *grouplog.Engine, w world, limit int) ([]string, error) {
