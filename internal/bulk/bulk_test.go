@@ -227,6 +227,8 @@ func TestRefused(t *testing.T) {
 		}
 		require.ErrorContains(t, insert.Run(&list, 2), "2 parameters, and there are 6 arguments for 2 rows")
 		require.Empty(t, c.stored(t, "SELECT * FROM pairs"))
+		large := uint64(1 << 63)
+		require.ErrorContains(t, list.Add(&large), "high bit")
 		size := list.Size()
 		require.ErrorContains(t, list.AddRow(1, "x", struct{}{}), "argument 3: unsupported type")
 		require.Equal(t, size, list.Size(), "all of a row or nothing")
@@ -329,14 +331,14 @@ func (connector) Driver() driver.Driver { return &sqlite3.SQLiteDriver{} }
 // TestListsBindAsTheDriverDoes, whatever type a value has.
 func TestListsBindAsTheDriverDoes(t *testing.T) {
 	type named int
-	text, at := "a text", time.Date(2024, 2, 29, 12, 30, 0, 5000, time.FixedZone("", 3600))
+	whole, wide, position, text, at := -7, int64(1)<<40, uint64(9), "a text", time.Date(2024, 2, 29, 12, 30, 0, 5000, time.FixedZone("", 3600))
 	bothWays(t, func(t *testing.T, c *Conn) {
 		c.must(t, "CREATE TABLE rows (a)")
 		insert, err := c.Statement("INSERT INTO rows VALUES (?)")
 		require.NoError(t, err)
 		for _, v := range []any{
 			1, int8(-1), uint64(1 << 40), named(3), true, false, 1.5, float32(0.25), "", "x", []byte(nil), []byte{}, []byte("b"),
-			nil, &text, (*string)(nil), at, sql.NullString{}, sql.NullInt64{Int64: 9, Valid: true}, math.NaN(),
+			nil, &text, (*string)(nil), &whole, &wide, &position, (*int64)(nil), (*int)(nil), at, sql.NullString{}, sql.NullInt64{Int64: 9, Valid: true}, math.NaN(),
 		} {
 			c.must(t, "DELETE FROM rows")
 			var list List
