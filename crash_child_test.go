@@ -28,12 +28,16 @@ const (
 const (
 	roleLoad  = "load"  // carry out commands for ever, and say what was answered
 	roleServe = "serve" // carry out the commands that are asked for
+	roleCrowd = "crowd" // carry out commands until the input ends, and say how many
 )
 
 func runChild(role string) int {
 	run, options := childLoad, (*grouplog.Options)(nil)
-	if role == roleServe {
+	switch role {
+	case roleServe:
 		run, options = childServe, &grouplog.Options{Policies: fewSeats()}
+	case roleCrowd:
+		run = childCrowd
 	}
 	engine, err := grouplog.Open(context.Background(), os.Getenv(childPath), options)
 	if err == nil {

@@ -71,10 +71,11 @@ const (
 // Handler carries out commands: it loads the group, decides, appends, and where
 // another process was faster tries again.
 //
-// One goroutine decides all commands, one after the other, against groups kept in
-// memory. Those that come while a commit is under way are decided meanwhile and
-// committed together after it, in one durable transaction. A command is answered
-// when its transaction is durable. What one command comes to never affects another, but
+// One goroutine at a time decides commands, one after the other, against groups kept in
+// memory: the handler's own or, where nothing else is under way, that of who calls Do.
+// Those that come while a commit is under way are decided meanwhile and committed
+// together after it, in one durable transaction. A command is answered when its
+// transaction is durable. What one command comes to never affects another, but
 // for the order in which they take effect; if a commit fails, every command in it
 // is answered with the error, and memory is as the log says.
 //
@@ -87,13 +88,14 @@ type Handler struct {
 
 	closing sync.RWMutex // held for reading while a command is queued
 	closed  bool
+	waiting atomic.Int64 // requests in the queue, or on their way into it or out of it
 	queue   chan *request
 	done    chan struct{}
 	lanes   *lanes // nil without peers
 
 	position atomic.Uint64 // of the newest event that a caller was told of
 
-	// What follows belongs to the writer's goroutine.
+	turn   sync.Mutex // held by whoever is the writer; it guards what follows
 	groups *cache
 	seen   eventstore.Position // the log up to here is in the cached groups
 	lost   error               // why nothing is decided any more; nil while it is
@@ -156,7 +158,7 @@ func NewHandler(ctx context.Context, config Config) (*Handler, error) {
 // error is a *domain.Refusal where a rule forbids it. The context is honoured
 // while the command waits for its turn, and not after.
 func (h *Handler) Do(ctx context.Context, as domain.Actor, cmd Command, opts ...Option) (Receipt, error) {
-	future, err := h.Submit(ctx, as, cmd, opts...)
+	future, err := h.submit(ctx, as, cmd, opts, h.carryOut)
 	if err != nil {
 		return Receipt{}, err
 	}
@@ -205,23 +207,33 @@ func (h *Handler) place(ctx context.Context, r *request) error {
 // enqueue puts a request in line for the writer, or answers it, where its command ID has
 // an answer.
 func (h *Handler) enqueue(ctx context.Context, r *request) error {
-	if r.options.id != "" {
-		first, found, err := h.config.Store.Outcome(ctx, r.options.id)
-		if err != nil {
-			return fmt.Errorf("look up command %q: %w", r.options.id, err)
-		}
-		if found {
-			r.state.Store(taken)
-			h.repeat(r, first)
-			return nil
-		}
+	if answered, err := h.repeated(ctx, r); answered || err != nil {
+		return err
 	}
+	h.waiting.Add(1)
 	select {
 	case h.queue <- r:
 		return nil
 	case <-ctx.Done():
+		h.waiting.Add(-1)
 		return context.Cause(ctx)
 	}
+}
+
+// repeated answers a request that nobody has taken yet, if its command ID has an answer.
+func (h *Handler) repeated(ctx context.Context, r *request) (answered bool, err error) {
+	if r.options.id == "" {
+		return false, nil
+	}
+	first, found, err := h.config.Store.Outcome(ctx, r.options.id)
+	if err != nil {
+		return false, fmt.Errorf("look up command %q: %w", r.options.id, err)
+	}
+	if found {
+		r.state.Store(taken)
+		h.repeat(r, first)
+	}
+	return found, nil
 }
 
 // newRequest prepares a command, as far as that can be done beside the writer.

@@ -266,3 +266,18 @@ func TestCommandsAreLinearizable(t *testing.T) {
 		}
 	})
 }
+
+// Do may carry a command out itself, but never before what its caller has submitted.
+func TestDoDoesNotOvertakeWhatWasSubmitted(t *testing.T) {
+	h := start(t, memory.New())
+	must(t, h, User("owner"), anyone("chess"))
+	sven := User(Sven)
+	for range 20_000 {
+		joined, err := h.Submit(t.Context(), sven, commands.RequestJoin{GroupID: "chess"})
+		require.NoError(t, err)
+		_, err = h.Do(t.Context(), sven, commands.Quit{GroupID: "chess"})
+		require.NoError(t, err, "who has submitted a join is a member")
+		_, err = joined.Wait(t.Context())
+		require.NoError(t, err)
+	}
+}

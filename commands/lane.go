@@ -219,6 +219,7 @@ func (l *lanes) decideHere(lane *lane, batch []*request) {
 		l.mu.Lock()
 		l.enter(r, lane)
 		l.mu.Unlock()
+		l.handler.waiting.Add(1)
 		l.handler.queue <- r
 	}
 }

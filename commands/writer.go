@@ -12,24 +12,30 @@ import (
 // The callers' contexts end their waiting, not the writing.
 var writing = context.Background()
 
-// run is the writer: one goroutine that decides commands in the order in which they
-// come, and has what it has decided committed. There is no timer: while one batch is
-// committed, the commands that come meanwhile are decided, on the state that the
-// batch will have made, and are the next batch. If the batch comes to anything else,
-// they are decided again. It ends when the queue is closed and empty.
+// run is the writer: a goroutine that decides commands in the order in which they come,
+// and has what it has decided committed. It ends when the queue is closed and empty.
 func (h *Handler) run() {
 	defer close(h.done)
+	for r := range h.queue {
+		h.turn.Lock()
+		h.take(r)
+		h.work()
+		h.turn.Unlock()
+	}
+}
+
+// work carries out what has been taken, and what comes meanwhile, until there is no more.
+// There is no timer: while one batch is committed, the commands that come meanwhile are
+// decided, on the state that the batch will have made, and are the next batch. If the
+// batch comes to anything else, they are decided again.
+func (h *Handler) work() {
 	for {
 		h.fill()
 		switch {
 		case h.flight == nil && len(h.next.verdicts) > 0:
 			h.depart()
 		case h.flight == nil:
-			r, open := <-h.queue
-			if !open {
-				return
-			}
-			h.take(r)
+			return
 		case h.hasRoom():
 			select {
 			case r, open := <-h.queue:
@@ -47,8 +53,28 @@ func (h *Handler) run() {
 	}
 }
 
+// carryOut is place; but where the writer has nothing to do, the request is carried out on
+// its caller's goroutine, which spares one caller alone two changes of goroutine.
+func (h *Handler) carryOut(ctx context.Context, r *request) error {
+	if h.lanes != nil || h.waiting.Load() > 0 || !h.turn.TryLock() {
+		return h.place(ctx, r)
+	}
+	defer h.turn.Unlock()
+	if answered, err := h.repeated(ctx, r); answered || err != nil {
+		return err
+	}
+	h.waiting.Add(1)
+	for h.take(r); len(h.todo) > 0; { // more than once, if another process is faster
+		h.decideHere(h.todo[0])
+		h.todo = withoutFirst(h.todo)
+		h.depart()
+	}
+	return nil
+}
+
 // take puts a request in line, unless its caller has withdrawn it.
 func (h *Handler) take(r *request) {
+	h.waiting.Add(-1)
 	h.taken++
 	r.number = h.taken
 	if r.passed || r.state.CompareAndSwap(queued, taken) {

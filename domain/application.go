@@ -31,7 +31,14 @@ type Application struct {
 // ApplicationID names the n-th application (from 1) to an incarnation of a group.
 // The group can be told from it, so an ID is enough to find its group.
 func ApplicationID(groupID string, incarnation, n int) string {
-	return groupID + "/" + strconv.Itoa(incarnation) + "/" + strconv.Itoa(n)
+	return string(AppendApplicationID(nil, groupID, incarnation, n))
+}
+
+// AppendApplicationID appends what ApplicationID returns, for who makes many.
+func AppendApplicationID(to []byte, groupID string, incarnation, n int) []byte {
+	to = append(append(to, groupID...), '/')
+	to = append(strconv.AppendInt(to, int64(incarnation), 10), '/')
+	return strconv.AppendInt(to, int64(n), 10)
 }
 
 // ParseApplicationID takes an application's ID apart; ok is false if it is none.

@@ -21,8 +21,8 @@ func (db *DB) Append(ctx context.Context, commits ...eventstore.Commit) ([]event
 	if db.options.Replica != nil {
 		return nil, fmt.Errorf("append to log %s: %w: it is a replica", db.path, eventstore.ErrReadOnly)
 	}
-	r, err := db.enqueue(ctx, &request{commits: commits})
-	if err != nil {
+	r := &request{commits: commits}
+	if err := db.enqueue(ctx, r, true); err != nil {
 		return nil, err
 	}
 	select {
@@ -39,26 +39,31 @@ func (db *DB) Append(ctx context.Context, commits ...eventstore.Commit) ([]event
 	return r.results, nil
 }
 
-// enqueue hands commits to the writer. What it has queued is answered, even if the
-// log is closed meanwhile.
-func (db *DB) enqueue(ctx context.Context, r *request) (*request, error) {
+// enqueue hands commits to the writer. What it has queued is answered, even if the log is
+// closed meanwhile. With atOnce, it writes them itself where nobody else is writing.
+func (db *DB) enqueue(ctx context.Context, r *request, atOnce bool) error {
 	leave, err := db.enter()
 	if err != nil {
-		return nil, err
+		return err
 	}
 	defer leave()
 	if err := ctx.Err(); err != nil {
-		return nil, err
+		return err
 	}
 	if db.writer == nil {
-		return nil, fmt.Errorf("append to log %s: %w: it was opened so", db.path, eventstore.ErrReadOnly)
+		return fmt.Errorf("append to log %s: %w: it was opened so", db.path, eventstore.ErrReadOnly)
 	}
 	r.done = make(chan struct{})
+	if atOnce && db.writer.writeAtOnce(r) {
+		return nil
+	}
+	db.writer.waiting.Add(1)
 	select {
 	case db.writer.queue <- r:
-		return r, nil
+		return nil
 	case <-ctx.Done():
-		return nil, ctx.Err()
+		db.writer.waiting.Add(-1)
+		return ctx.Err()
 	}
 }
 

@@ -179,10 +179,12 @@ func create(path string, o *Options) error {
 	})
 }
 
-// retryBusy repeats what SQLite refuses at once, without waiting for the lock: a
-// change of the journal mode while another process opens the file.
+// retryBusy repeats what SQLite refuses because another process has a lock. SQLite does
+// not wait for every lock: not to change the journal mode. For others, it waits longer and
+// longer between two looks, up to 0.1 s: a process that commits all the time takes the
+// lock a hundred times meanwhile, and this one hardly ever finds it free.
 func retryBusy(timeout time.Duration, try func() error) error {
-	const pause = 5 * time.Millisecond
+	const pause = 200 * time.Microsecond
 	for deadline := time.Now().Add(timeout); ; time.Sleep(pause) {
 		err := try()
 		if !isCode(err, sqlite3.ErrBusy) || time.Now().After(deadline) {

@@ -230,7 +230,7 @@ func TestOpenSettings(t *testing.T) {
 		"PRAGMA page_size":      int64(pageSize),
 		"PRAGMA application_id": int64(applicationID),
 		"PRAGMA user_version":   int64(schemaVersion),
-		"PRAGMA busy_timeout":   DefaultBusyTimeout.Milliseconds(),
+		"PRAGMA busy_timeout":   int64(0), // retryBusy waits
 		"PRAGMA foreign_keys":   int64(1),
 		"PRAGMA fullfsync":      int64(1),
 	} {

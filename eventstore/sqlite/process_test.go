@@ -182,6 +182,27 @@ func TestTwoProcesses(t *testing.T) {
 	require.NoError(t, db.Check(t.Context()))
 }
 
+// TestAProcessGetsItsTurn appends beside a process that never stops.
+func TestAProcessGetsItsTurn(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "groups.db")
+	db := openAt(t, path, nil)
+	cmd, out := startChild(t, roleAppend, path)
+	_, err := bufio.NewReader(out).ReadString('\n') // it is at it
+	require.NoError(t, err)
+	go io.Copy(io.Discard, out) //nolint:errcheck // it ends with the process
+	for range 15 {
+		before, err := db.Head(t.Context())
+		require.NoError(t, err)
+		for head := before; head < before+100; { // the other one has the lock, again and again
+			head, err = db.Head(t.Context())
+			require.NoError(t, err)
+		}
+		mustAppend(t, db, commit("s", eventstore.Any(), "x")) // not ErrBusy
+	}
+	require.NoError(t, cmd.Process.Kill())
+	require.Error(t, cmd.Wait())
+}
+
 // childDenied opens logs that its user may read and not write, and prints what it finds.
 func childDenied(ctx context.Context, dir string) error {
 	for _, name := range []string{"file", "dir", "backup"} {

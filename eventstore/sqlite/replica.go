@@ -108,8 +108,8 @@ func (db *DB) Replicate(ctx context.Context, e *Entry) (wait func() ([]eventstor
 	if db.options.Replica == nil || e.Mark == 0 {
 		return nil, fmt.Errorf("replicate to log %s: %w: it was not opened as one, or entry %d is none", db.path, ErrReplica, e.Mark)
 	}
-	r, err := db.enqueue(ctx, &request{commits: e.Commits, entry: e})
-	if err != nil {
+	r := &request{commits: e.Commits, entry: e}
+	if err := db.enqueue(ctx, r, false); err != nil {
 		return nil, err
 	}
 	return func() ([]eventstore.Result, error) {

@@ -43,9 +43,8 @@ func enqueueAll(t *testing.T, db *DB, n int, commitOf func(i int) eventstore.Com
 	t.Helper()
 	requests := make([]*request, n)
 	for i := range requests {
-		r, err := db.enqueue(t.Context(), &request{commits: []eventstore.Commit{commitOf(i)}})
-		require.NoError(t, err)
-		requests[i] = r
+		requests[i] = &request{commits: []eventstore.Commit{commitOf(i)}}
+		require.NoError(t, db.enqueue(t.Context(), requests[i], false))
 	}
 	return requests
 }

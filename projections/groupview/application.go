@@ -4,13 +4,14 @@ import (
 	"cmp"
 	"context"
 	"database/sql"
-	"errors"
 	"fmt"
 	"iter"
+	"strings"
 	"time"
 
 	"github.com/grouplog/grouplog/domain"
 	"github.com/grouplog/grouplog/eventstore"
+	"github.com/grouplog/grouplog/internal/bulk"
 )
 
 // ApplicationState is what has become of an application. The numbers are on disk.
@@ -121,10 +122,7 @@ type ApplicationPage struct {
 func (q *Queries) Applications(ctx context.Context, userID string, filter ApplicationFilter) (ApplicationPage, error) {
 	var page ApplicationPage
 	err := q.read(ctx, func(ctx context.Context, tx *sql.Tx) (err error) {
-		if page.UnreadCount, err = unread(ctx, tx, userID); err != nil {
-			return err
-		}
-		page.Applications, page.Next, err = newestFirst(ctx, tx, selectOfApprover, userID, filter, userID)
+		page, err = newestFirst(ctx, tx, selectOfApprover, userID, filter, userID)
 		return err
 	})
 	if err != nil {
@@ -168,7 +166,8 @@ func (q *Queries) GroupApplicationPage(ctx context.Context, groupID string, filt
 		if err != nil {
 			return err
 		}
-		page, next, err = newestFirst(ctx, tx, selectOfGroup, gid, filter, "")
+		found, err := newestFirst(ctx, tx, selectOfGroup, gid, filter, "")
+		page, next = found.Applications, found.Next
 		return err
 	})
 	if err != nil {
@@ -186,12 +185,17 @@ func (q *Queries) Application(ctx context.Context, applicationID string) (Applic
 		if !ok {
 			return notFound("%q is not the ID of an application", applicationID)
 		}
-		var row applicationRow
-		err = tx.QueryRowContext(ctx, selectOneApplication, groupID, incarnation, n).Scan(row.fields()...)
-		if errors.Is(err, sql.ErrNoRows) {
+		rows, err := unpack(ctx, tx, selectOneApplication, groupID, incarnation, n)
+		if err != nil {
+			return err
+		}
+		one, _, err := readApplications(rows, 1, "")
+		if err == nil && len(one) == 0 {
 			return notFound("there is no application %q", applicationID)
 		}
-		a = row.seenBy("")
+		if err == nil {
+			a = one[0]
+		}
 		return err
 	})
 	if err != nil {
@@ -202,40 +206,53 @@ func (q *Queries) Application(ctx context.Context, applicationID string) (Applic
 
 // What is shown of an application a to a group g, from somebody f. Mostly it is f who
 // would become a member, nobody has decided, and it was never made again. What that says
-// already is empty or 0, and seenBy puts it in: each text and each large number that the
-// driver hands over is an allocation or two.
+// already is NULL, which takes a byte.
 const (
-	selectApplication = `SELECT g.id, g.incarnation, a.n, a.kind, f.id,
-		iif(a.candidate = a.from_uid, '', (SELECT id FROM users WHERE uid = a.candidate)), a.message, a.state,
-		iif(a.decided_by = 0, '', (SELECT id FROM users WHERE uid = a.decided_by)), a.by_app_admin, a.reason,
-		iif(a.submitted_at = a.at, 0, a.submitted_at), a.at, a.closed_at, a.position `
-
-	selectOneApplication = selectApplication + `FROM groups g CROSS JOIN applications a ON a.gid = g.gid CROSS JOIN users f ON f.uid = a.from_uid
-		WHERE g.id = +? AND g.incarnation = +? AND a.n = +?`
+	applicationValues = "id, incarnation, n, kind, sender, candidate, message, state, decider, by_app_admin, reason, submitted_at, at, closed_at, position"
+	selectApplication = `SELECT g.id, g.incarnation, a.n, a.kind, f.id AS sender,
+		iif(a.candidate = a.from_uid, NULL, (SELECT id FROM users WHERE uid = a.candidate)) AS candidate, a.message, a.state,
+		iif(a.decided_by = 0, NULL, (SELECT id FROM users WHERE uid = a.decided_by)) AS decider, a.by_app_admin, nullif(a.reason, '') AS reason,
+		nullif(a.submitted_at, a.at) AS submitted_at, a.at, nullif(a.closed_at, 0) AS closed_at, a.position `
 )
 
-// applicationRow is a row of selectApplication. One takes in all rows of a page, one
-// after the other.
-type applicationRow struct {
-	Application
-	incarnation, n, kind, state, position int64
-	submittedAt, at, closedAt             int64
-}
+var selectOneApplication = packed(applicationValues, selectApplication+`FROM groups g CROSS JOIN applications a ON a.gid = g.gid
+	CROSS JOIN users f ON f.uid = a.from_uid WHERE g.id = +? AND g.incarnation = +? AND a.n = +? LIMIT 1`)
 
-func (r *applicationRow) fields() []any {
-	return []any{
-		&r.GroupID, &r.incarnation, &r.n, &r.kind, &r.From, &r.UserID, &r.Message, &r.state, &r.HandledBy, &r.ByAppAdmin, &r.Reason,
-		&r.submittedAt, &r.at, &r.closedAt, &r.position,
+// readApplications takes applicationValues, at most so many rows, as a viewer sees them
+// (empty: nobody). There may be more. The IDs of all are made in one piece.
+func readApplications(rows *bulk.Rows, limit int, viewer string) (page []Application, more bool, err error) {
+	page = paper[Application](limit)
+	var (
+		ids strings.Builder
+		id  []byte
+	)
+	for rows.Next() {
+		if len(page) == limit {
+			more = true
+			break
+		}
+		a, incarnation, n := readApplication(rows, viewer)
+		id = domain.AppendApplicationID(id[:0], a.GroupID, incarnation, n)
+		if ids.Len() == 0 {
+			ids.Grow(cap(page) * (len(id) + 2))
+		}
+		from := ids.Len()
+		ids.Write(id)
+		a.ApplicationID = ids.String()[from:]
+		page = append(page, a)
 	}
+	return page, more, rows.Err()
 }
 
-// seenBy is the application as a viewer sees it (empty: nobody).
-func (r *applicationRow) seenBy(viewer string) Application {
-	a := r.Application
-	a.ApplicationID = domain.ApplicationID(a.GroupID, int(r.incarnation), int(r.n))
-	a.Kind, a.State, a.Position = domain.ApplicationKind(r.kind), ApplicationState(r.state), eventstore.Position(r.position)
-	a.UserID = cmp.Or(a.UserID, a.From)
-	a.SubmittedAt, a.At, a.HandledAt = moment(cmp.Or(r.submittedAt, r.at)), moment(r.at), clock(r.closedAt)
+// readApplication takes one row. What it returns has no ID yet.
+func readApplication(rows *bulk.Rows, viewer string) (a Application, incarnation, n int) {
+	a.GroupID, incarnation, n = rows.Text(), int(rows.Int()), int(rows.Int())
+	a.Kind, a.From = domain.ApplicationKind(rows.Int()), rows.Text()
+	a.UserID, a.Message, a.State = textOr(rows, a.From), rows.Text(), ApplicationState(rows.Int())
+	a.HandledBy, a.ByAppAdmin, a.Reason = textOr(rows, ""), rows.Bool(), textOr(rows, "")
+	submittedAt, at := intOr(rows, 0), rows.Int()
+	a.SubmittedAt, a.At, a.HandledAt = moment(cmp.Or(submittedAt, at)), moment(at), clock(intOr(rows, 0))
+	a.Position = eventstore.Position(rows.Int())
 	switch {
 	case a.State == Pending:
 		a.HandleStatus = Unhandled
@@ -247,5 +264,5 @@ func (r *applicationRow) seenBy(viewer string) Application {
 	if a.State == Accepted || a.State == Superseded {
 		a.HandleResult = ResultAccepted
 	}
-	return a
+	return a, incarnation, n
 }

@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/grouplog/grouplog/eventstore"
+	"github.com/grouplog/grouplog/internal/bulk"
 )
 
 // Standing is where a user stands in a group that they ever had to do with, and when
@@ -21,21 +22,29 @@ type Standing struct {
 }
 
 // The newest incarnations of groups of some keys, and what a user is there.
-const selectStandings = `SELECT n.gid, n.id, n.incarnation, n.type, n.topics, n.name, n.face_url, coalesce(o.id, ''), n.members, n.muted,
-		coalesce(m.role, 0), coalesce(m.joined_at, 0), n.created_at, n.last_at, n.submitted, n.pending, n.created_position, n.position
-	FROM (%s) e CROSS JOIN groups g ON g.gid = e.gid
-	CROSS JOIN groups n ON n.id = g.id AND n.incarnation = (SELECT max(incarnation) FROM groups WHERE id = g.id)
-	LEFT JOIN users o ON o.uid = n.owner LEFT JOIN members m ON m.uid = +?1 AND m.gid = n.gid
-	WHERE g.created_position <= ?2 ORDER BY e.gid`
+const (
+	standingColumns = joinedColumns + ", submitted, pending, created_position, position"
+	selectStandings = `SELECT ` + joinedValues + `,
+		coalesce(m.role, 0) AS role, coalesce(m.joined_at, 0) AS joined_at, g.created_at, g.last_at,
+		g.submitted, g.pending, g.created_position, g.position
+	FROM (%s) e CROSS JOIN groups first ON first.gid = e.gid
+	CROSS JOIN groups g ON g.id = first.id AND g.incarnation = (SELECT max(incarnation) FROM groups WHERE id = first.id)
+	LEFT JOIN users o ON o.uid = g.owner LEFT JOIN members m ON m.uid = +?1 AND m.gid = g.gid
+	WHERE first.created_position <= ?2 ORDER BY e.gid LIMIT -1`
+)
 
 // The groups that a user is in, and those that they have been in; then those, and the
 // groups to which there was ever an application about them.
 var (
-	selectEverIn = fmt.Sprintf(selectStandings, `SELECT gid FROM members WHERE uid = +?1 UNION SELECT gid FROM former WHERE uid = +?1`)
+	selectEverIn = standings(`SELECT gid FROM members WHERE uid = +?1 UNION SELECT gid FROM former WHERE uid = +?1`)
 
-	selectEverNear = fmt.Sprintf(selectStandings, `SELECT gid FROM members WHERE uid = +?1 UNION SELECT gid FROM former WHERE uid = +?1
+	selectEverNear = standings(`SELECT gid FROM members WHERE uid = +?1 UNION SELECT gid FROM former WHERE uid = +?1
 		UNION SELECT gid FROM applications WHERE candidate = +?1`)
 )
+
+func standings(groups string) string {
+	return packed(standingColumns, fmt.Sprintf(selectStandings, groups))
+}
 
 // EverIn lists the groups that the user is or ever was in, live or not, as far as they
 // began at or before a position, in the order in which they did. An ID that was used
@@ -58,27 +67,31 @@ func (q *Queries) ever(ctx context.Context, query, userID string, until eventsto
 		if uid == 0 {
 			return err
 		}
-		rows, err := tx.QueryContext(ctx, query, uid, int64(min(until, 1<<62)))
-		var (
-			row joinedRow
-			now Standing
-		)
-		fields := append(row.fields(), &now.Submitted, &now.Pending, &now.Began, &now.Position)
+		rows, err := unpack(ctx, tx, query, uid, int64(min(until, 1<<62)))
+		if err != nil {
+			return err
+		}
 		seen := map[string]bool{}
-		return scanAll(rows, err, func(rows *sql.Rows) error {
-			if err := rows.Scan(fields...); err != nil || seen[row.GroupID] {
-				return err
+		for rows.Next() {
+			if s := readStanding(rows); !seen[s.GroupID] {
+				seen[s.GroupID] = true
+				all = append(all, s)
 			}
-			seen[row.GroupID] = true
-			now.JoinedGroup, now.SupportTopic = row.group(), row.topics
-			all = append(all, now)
-			return nil
-		})
+		}
+		return rows.Err()
 	})
 	if err != nil {
 		return nil, fmt.Errorf("groups that %q ever had to do with: %w", userID, err)
 	}
 	return all, nil
+}
+
+// readStanding takes standingColumns.
+func readStanding(rows *bulk.Rows) (s Standing) {
+	s.JoinedGroup, _, s.SupportTopic = readJoined(rows)
+	s.Submitted, s.Pending = int(rows.Int()), int(rows.Int())
+	s.Began, s.Position = eventstore.Position(rows.Int()), eventstore.Position(rows.Int())
+	return s
 }
 
 // UnreadSince is how many pending applications to a group's newest incarnation are newer

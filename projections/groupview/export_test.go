@@ -3,6 +3,18 @@ package groupview
 // NewKeeping is New with another number of rows kept in memory.
 func NewKeeping(n int) *View { return &View{keep: n, fill: n} }
 
+// Counts are the counts of open applications of these ords: level, bucket, n.
+func Counts(ords []int) (rows [][3]int) {
+	g := &group{buckets: map[bucket]int{}}
+	for _, ord := range ords {
+		g.countOpen(ord, +1)
+	}
+	for b, n := range g.buckets {
+		rows = append(rows, [3]int{b.level, b.number, n})
+	}
+	return rows
+}
+
 // Plans are the statements that must find their rows by an index, with examples of
 // their arguments.
 var Plans = map[string]struct {
@@ -18,7 +30,7 @@ var Plans = map[string]struct {
 	"members, admins": {membersQuery(MemberFilter{Role: 300}), []any{1, 0, 10, 300}},
 	"members, plain":  {membersQuery(MemberFilter{Role: 200}), []any{1, 0, 10, 200}},
 	"member":          {selectMembership, []any{"u", 1}},
-	"joined":          {selectJoined, []any{"u", 0}},
+	"joined":          {selectJoined, []any{"u", 0, 10}},
 	"one application": {selectOneApplication, []any{"g", 1, 1}},
 	"applications":    {selectOfApprover, []any{"u", 10, 10, 0, ""}},
 	"of a group":      {selectOfGroup, []any{1, 10, 10, 0, ""}},

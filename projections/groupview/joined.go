@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/grouplog/grouplog/domain"
+	"github.com/grouplog/grouplog/internal/bulk"
 )
 
 // JoinedGroup is a live group as one of its members sees it in their list.
@@ -51,37 +52,36 @@ func (q *Queries) JoinedGroups(ctx context.Context, userID string, policies doma
 func (q *Queries) JoinedGroupPage(ctx context.Context, userID string, policies domain.Policies, after string, limit int) (JoinedGroupPage, error) {
 	limit = limited(limit)
 	page := JoinedGroupPage{Groups: paper[JoinedGroup](limit)}
-	var row joinedRow
+	var last int64
 	if after != "" {
-		if err := parseCursor('j', after, &row.gid); err != nil {
+		if err := parseCursor('j', after, &last); err != nil {
 			return JoinedGroupPage{}, fmt.Errorf("joined groups: %w", err)
 		}
 	}
 	err := q.read(ctx, func(ctx context.Context, tx *sql.Tx) error {
-		// Not limited by SQL: what is not listed does not count. Rows are read as they are
-		// asked for, so the rest costs nothing.
-		rows, err := tx.QueryContext(ctx, selectJoined, userID, row.gid)
-		if err != nil {
-			return err
-		}
-		defer rows.Close()
-		fields := row.fields()
-		for rows.Next() {
-			last := row.gid
-			if err := rows.Scan(fields...); err != nil {
+		// What is not listed does not count, so a page may take several packs.
+		for page.Next == "" {
+			rows, err := unpack(ctx, tx, selectJoined, userID, last, limit+1)
+			if err != nil {
 				return err
 			}
-			policy := policies[row.GroupType]
-			if !policy.JoinedList.Shows(row.topics) {
-				continue
+			read := 0
+			for ; rows.Next(); read++ {
+				g, gid, topics := readJoined(rows)
+				if policy := policies[g.GroupType]; policy.JoinedList.Shows(topics) {
+					if len(page.Groups) == limit {
+						page.Next = cursor('j', last)
+						break
+					}
+					page.Groups = append(page.Groups, g)
+				}
+				last = gid
 			}
-			if len(page.Groups) == limit {
-				page.Next = cursor('j', last)
-				return nil
+			if err := rows.Err(); err != nil || read <= limit {
+				return err
 			}
-			page.Groups = append(page.Groups, row.group())
 		}
-		return rows.Err()
+		return nil
 	})
 	if err != nil {
 		return JoinedGroupPage{}, fmt.Errorf("joined groups: %w", err)
@@ -89,31 +89,24 @@ func (q *Queries) JoinedGroupPage(ctx context.Context, userID string, policies d
 	return page, nil
 }
 
-const selectJoined = `SELECT g.gid, g.id, g.incarnation, g.type, g.topics, g.name, g.face_url, coalesce(o.id, ''), g.members, g.muted,
-		m.role, m.joined_at, g.created_at, g.last_at
+// What a user's list has of a group g of owner o, and of their membership m.
+const (
+	joinedColumns = "gid, id, incarnation, type, topics, name, face_url, owner, members, muted, role, joined_at, created_at, last_at"
+	joinedValues  = "g.gid, g.id, g.incarnation, g.type, g.topics, g.name, g.face_url, o.id AS owner, g.members, g.muted"
+)
+
+var selectJoined = packed(joinedColumns, `SELECT `+joinedValues+`, m.role, m.joined_at, g.created_at, g.last_at
 	FROM members m CROSS JOIN groups g ON g.gid = m.gid LEFT JOIN users o ON o.uid = g.owner
-	WHERE m.uid = (SELECT uid FROM users WHERE id = +?) AND m.gid > ? ORDER BY m.gid`
+	WHERE m.uid = (SELECT uid FROM users WHERE id = +?1) AND m.gid > ?2 ORDER BY m.gid LIMIT +?3`)
 
-// joinedRow is a row of selectJoined. One takes in all rows of a page, one after the other.
-type joinedRow struct {
-	JoinedGroup
-	gid                         int64
-	topics                      bool
-	incarnation, members, role  int64 // to other integers, database/sql goes by way of text
-	joinedAt, createdAt, lastAt int64
-}
-
-func (r *joinedRow) fields() []any {
-	return []any{
-		&r.gid, &r.GroupID, &r.incarnation, (*string)(&r.GroupType), &r.topics, &r.Name, &r.FaceURL, &r.Owner, &r.members, &r.AllMuted,
-		&r.role, &r.joinedAt, &r.createdAt, &r.lastAt,
-	}
-}
-
-func (r *joinedRow) group() JoinedGroup {
-	r.Incarnation, r.MemberCount, r.Role = int(r.incarnation), int(r.members), domain.Role(r.role)
-	r.JoinedAt, r.CreatedAt, r.LastEventAt = moment(r.joinedAt), moment(r.createdAt), moment(r.lastAt)
-	return r.JoinedGroup
+// readJoined takes joinedColumns.
+func readJoined(rows *bulk.Rows) (g JoinedGroup, gid int64, topics bool) {
+	gid, g.GroupID, g.Incarnation, g.GroupType = rows.Int(), rows.Text(), int(rows.Int()), domain.GroupType(rows.Text())
+	topics = rows.Bool()
+	g.Name, g.FaceURL, g.Owner, g.MemberCount, g.AllMuted = rows.Text(), rows.Text(), textOr(rows, ""), int(rows.Int()), rows.Bool()
+	g.Role, g.JoinedAt = domain.Role(rows.Int()), moment(rows.Int())
+	g.CreatedAt, g.LastEventAt = moment(rows.Int()), moment(rows.Int())
+	return g, gid, topics
 }
 
 // GroupsOf is how many live groups the user is in, listed or not. It costs the same

@@ -1,6 +1,7 @@
 package groupview
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
@@ -9,6 +10,7 @@ import (
 	"time"
 
 	"github.com/grouplog/grouplog/domain"
+	"github.com/grouplog/grouplog/internal/bulk"
 )
 
 // Member is somebody's membership in a live group.
@@ -55,21 +57,22 @@ func (q *Queries) MemberPage(ctx context.Context, groupID string, filter MemberF
 		if err != nil {
 			return err
 		}
-		rows, err := tx.QueryContext(ctx, membersQuery(filter), gid, seq, limit+1, int(filter.Role))
-		var row memberRow
-		fields := row.fields()
-		return scanAll(rows, err, func(rows *sql.Rows) error {
+		rows, err := unpack(ctx, tx, membersQuery(filter), gid, seq, limit+1, int(filter.Role))
+		if err != nil {
+			return err
+		}
+		for rows.Next() {
 			if len(page.Members) == limit {
-				page.Next = cursor('m', gid, row.seq)
-				return nil
+				page.Next = cursor('m', gid, seq)
+				break
 			}
-			if err := rows.Scan(fields...); err != nil {
+			var m Member
+			if m, seq, err = readMember(rows); err != nil {
 				return err
 			}
-			m, err := row.member()
 			page.Members = append(page.Members, m)
-			return err
-		})
+		}
+		return rows.Err()
 	})
 	if err != nil {
 		return MemberPage{}, fmt.Errorf("members: %w", err)
@@ -94,19 +97,22 @@ func memberCursor(ctx context.Context, tx *sql.Tx, groupID, after string) (gid, 
 	return gid, seq, err
 }
 
-const selectMembership = `SELECT m.seq, u.id, m.role, m.joined_at, m.name_card, m.custom, m.muted_until
-	FROM users u CROSS JOIN members m ON m.uid = u.uid WHERE u.id = +? AND m.gid = +?`
+// What is shown of a member m who is user u.
+const (
+	memberColumns = "seq, id, role, joined_at, name_card, custom, muted_until"
+	selectMember  = "SELECT m.seq, u.id, m.role, m.joined_at, m.name_card, m.custom, m.muted_until FROM "
+)
+
+var selectMembership = packed(memberColumns, selectMember+`users u CROSS JOIN members m ON m.uid = u.uid WHERE u.id = +? AND m.gid = +? LIMIT 1`)
 
 // The texts of membersQuery. All take the same parameters.
-const (
-	selectMember = `SELECT m.seq, u.id, m.role, m.joined_at, m.name_card, m.custom, m.muted_until
-	FROM members m `
-	selectAllMembers = selectMember + `CROSS JOIN users u ON u.uid = m.uid
-	WHERE m.gid = +?1 AND m.seq > ?2 AND ?4 = 0 ORDER BY m.seq LIMIT +?3`
-	selectByRole = selectMember + `CROSS JOIN users u ON u.uid = m.uid
-	WHERE m.gid = +?1 AND m.seq > ?2 AND m.role = +?4 ORDER BY m.seq LIMIT +?3`
-	selectFewByRole = selectMember + `INDEXED BY members_role CROSS JOIN users u ON u.uid = m.uid
-	WHERE m.gid = +?1 AND m.seq > ?2 AND m.role = +?4 AND m.role >= 300 ORDER BY m.seq LIMIT +?3`
+var (
+	selectAllMembers = packed(memberColumns, selectMember+`members m CROSS JOIN users u ON u.uid = m.uid
+	WHERE m.gid = +?1 AND m.seq > ?2 AND ?4 = 0 ORDER BY m.seq LIMIT +?3`)
+	selectByRole = packed(memberColumns, selectMember+`members m CROSS JOIN users u ON u.uid = m.uid
+	WHERE m.gid = +?1 AND m.seq > ?2 AND m.role = +?4 ORDER BY m.seq LIMIT +?3`)
+	selectFewByRole = packed(memberColumns, selectMember+`members m INDEXED BY members_role CROSS JOIN users u ON u.uid = m.uid
+	WHERE m.gid = +?1 AND m.seq > ?2 AND m.role = +?4 AND m.role >= 300 ORDER BY m.seq LIMIT +?3`)
 )
 
 // membersQuery is the text for a filter. Admins and owners are few among many, and
@@ -122,33 +128,30 @@ func membersQuery(filter MemberFilter) string {
 	}
 }
 
-// memberRow is a row of selectMember. One takes in all rows of a page, one after the other.
-type memberRow struct {
-	Member
-	seq, role            int64
-	custom               string
-	joinedAt, mutedUntil int64
-}
-
-func (r *memberRow) fields() []any {
-	return []any{&r.seq, &r.UserID, &r.role, &r.joinedAt, &r.NameCard, &r.custom, &r.mutedUntil}
-}
-
-func (r *memberRow) member() (m Member, err error) {
-	m = r.Member
-	m.Role, m.JoinedAt, m.MutedUntil = domain.Role(r.role), moment(r.joinedAt), clock(r.mutedUntil)
-	m.Custom, err = object(r.custom)
-	return m, err
+// readMember takes memberColumns.
+func readMember(rows *bulk.Rows) (m Member, seq int64, err error) {
+	seq = rows.Int()
+	m.UserID, m.Role, m.JoinedAt = rows.Text(), domain.Role(rows.Int()), moment(rows.Int())
+	m.NameCard = rows.Text()
+	custom := rows.Text()
+	m.MutedUntil = clock(rows.Int())
+	if err := rows.Err(); err != nil {
+		return m, 0, err
+	}
+	m.Custom, err = object(custom)
+	return m, seq, err
 }
 
 // membership is a user's in a group, with its seq; sql.ErrNoRows where there is none.
 func membership(ctx context.Context, tx *sql.Tx, userID string, gid int64) (m Member, seq int64, err error) {
-	var row memberRow
-	if err := tx.QueryRowContext(ctx, selectMembership, userID, gid).Scan(row.fields()...); err != nil {
-		return Member{}, 0, err
+	rows, err := unpack(ctx, tx, selectMembership, userID, gid)
+	if err != nil {
+		return m, 0, err
 	}
-	m, err = row.member()
-	return m, row.seq, err
+	if !rows.Next() {
+		return m, 0, cmp.Or(rows.Err(), sql.ErrNoRows)
+	}
+	return readMember(rows)
 }
 
 // Member finds a user's membership in a group's newest incarnation. Both an unknown

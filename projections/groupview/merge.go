@@ -3,6 +3,8 @@ package groupview
 import (
 	"context"
 	"database/sql"
+
+	"github.com/grouplog/grouplog/internal/bulk"
 )
 
 // Whose applications are listed: FROM and WHERE of groups g. ?1 is the ID of a user who
@@ -14,9 +16,14 @@ const (
 )
 
 var (
-	selectOfApprover = selectNewest(ofApprover)
-	selectOfGroup    = selectNewest(ofGroup)
+	selectOfApprover = newestOf(ofApprover, selectUnread)
+	selectOfGroup    = newestOf(ofGroup, "SELECT 0")
 )
+
+// newestOf is a page and the unread count, as one row.
+func newestOf(whose, unread string) string {
+	return `SELECT (` + unread + `), (` + packed(applicationValues, selectNewest(whose)) + `)`
+}
 
 // selectNewest is the statement that merges the applications to several groups, newest
 // first. A source is a group's applications of one kind, open or not, for each kind has
@@ -49,25 +56,24 @@ func selectNewest(whose string) string {
 }
 
 // newestFirst reads a page with one of the two statements, as a viewer sees it.
-func newestFirst(ctx context.Context, tx *sql.Tx, query string, whose any, filter ApplicationFilter, viewer string) (page []Application, next string, err error) {
+func newestFirst(ctx context.Context, tx *sql.Tx, query string, whose any, filter ApplicationFilter, viewer string) (page ApplicationPage, err error) {
 	limit, before := limited(filter.Limit), int64(1<<62)
 	if filter.Cursor != "" {
 		if err := parseCursor('a', filter.Cursor, &before); err != nil {
-			return nil, "", err
+			return page, err
 		}
 	}
-	page = paper[Application](limit)
-	var row applicationRow
-	fields := row.fields()
-	rows, err := tx.QueryContext(ctx, query, whose, before, limit+1, int(filter.Select), filter.GroupID)
-	err = scanAll(rows, err, func(rows *sql.Rows) error {
-		if len(page) == limit {
-			next = cursor('a', int64(page[limit-1].Position))
-			return nil
-		}
-		err := rows.Scan(fields...)
-		page = append(page, row.seenBy(viewer))
-		return err
-	})
-	return page, next, err
+	var (
+		pack string
+		more bool
+	)
+	err = tx.QueryRowContext(ctx, query, whose, before, limit+1, int(filter.Select), filter.GroupID).Scan(&page.UnreadCount, &pack)
+	if err != nil {
+		return page, err
+	}
+	page.Applications, more, err = readApplications(bulk.Read(pack), limit, viewer)
+	if more {
+		page.Next = cursor('a', int64(page.Applications[limit-1].Position))
+	}
+	return page, err
 }

@@ -1,24 +1,32 @@
 package groupview_test
 
 import (
+	"context"
 	"database/sql"
+	"database/sql/driver"
 	"testing"
 
 	"github.com/mattn/go-sqlite3"
 	"github.com/stretchr/testify/require"
 
+	"github.com/grouplog/grouplog/internal/bulk"
 	"github.com/grouplog/grouplog/projections/groupview"
 )
+
+// connector opens connections as a views file does.
+type connector string
+
+func (c connector) Connect(context.Context) (driver.Conn, error) { return bulk.Open(string(c)) }
+func (connector) Driver() driver.Driver                          { return nil }
 
 // TestPreparedOnce: a statement that is run again is not compiled again. SQLite does so
 // where its plan could depend on the value of a parameter, and it costs more than to
 // run it: a parameter that is compared by "=", or limits, is written "+?".
 func TestPreparedOnce(t *testing.T) {
-	db, err := sql.Open("sqlite3", "file::memory:?_stmt_cache_size=64")
-	require.NoError(t, err)
+	db := sql.OpenDB(connector("file::memory:?_stmt_cache_size=64"))
 	defer db.Close()
 	db.SetMaxOpenConns(1)
-	_, err = db.ExecContext(t.Context(), groupview.New().Schema())
+	_, err := db.ExecContext(t.Context(), groupview.New().Schema())
 	require.NoError(t, err)
 	conn, err := db.Conn(t.Context())
 	require.NoError(t, err)
@@ -26,7 +34,7 @@ func TestPreparedOnce(t *testing.T) {
 
 	compiled := 0 // what the compiler has asked leave for
 	require.NoError(t, conn.Raw(func(c any) error {
-		c.(*sqlite3.SQLiteConn).RegisterAuthorizer(func(int, string, string, string) int { compiled++; return sqlite3.SQLITE_OK })
+		c.(*bulk.Conn).RegisterAuthorizer(func(int, string, string, string) int { compiled++; return sqlite3.SQLITE_OK })
 		return nil
 	}))
 	for name, plan := range groupview.Plans {

@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/grouplog/grouplog/internal/bulk"
 	"github.com/grouplog/grouplog/projections"
 )
 
@@ -34,6 +35,9 @@ const (
 // A list is an iterator, which reads page by page and holds nothing in between, or a
 // page with a cursor to the next. Either way, what does not change meanwhile is listed
 // exactly once. An iterator ends after the first error.
+//
+// The texts of a page share one piece of memory, which lives as long as any of them:
+// clone what is kept for long.
 type Queries struct {
 	views *projections.Views
 }
@@ -89,6 +93,40 @@ func parseCursor(list byte, text string, numbers ...*int64) error {
 		*numbers[i] = n
 	}
 	return nil
+}
+
+// packBytes is more than SQLite lets a value have (1 000 000 000): a pack has all rows, or
+// the query fails.
+const packBytes = 1 << 30
+
+// packed is a query whose rows come as one value (see internal/bulk): these columns, in the
+// query's order. The query has a LIMIT, without which SQLite need not keep the order. The
+// value is a text, for the driver and database/sql each copy bytes.
+func packed(columns, query string) string {
+	return fmt.Sprintf("SELECT CAST(grouplog_rows(%d, %s) AS TEXT) FROM (%s) page", packBytes, columns, query)
+}
+
+// unpack reads the rows of a query that is packed.
+func unpack(ctx context.Context, tx *sql.Tx, query string, args ...any) (*bulk.Rows, error) {
+	var pack string
+	err := tx.QueryRowContext(ctx, query, args...).Scan(&pack)
+	return bulk.Read(pack), err
+}
+
+// textOr takes a text; the other one where there is NULL.
+func textOr(rows *bulk.Rows, other string) string {
+	if rows.Null() {
+		return other
+	}
+	return rows.Text()
+}
+
+// intOr takes an integer; the other one where there is NULL.
+func intOr(rows *bulk.Rows, other int64) int64 {
+	if rows.Null() {
+		return other
+	}
+	return rows.Int()
 }
 
 // paged makes an iterator of pages.

@@ -83,7 +83,7 @@ func (r *rows) ask(a *application, e *event) {
 	g.asked++
 	g.askedAt = uint64(e.Position)
 	a.ord, a.at, a.position = g.asked, micros(e.Time), uint64(e.Position)
-	g.count64(a.ord, +1)
+	g.countOpen(a.ord, +1)
 	r.touchApplication(a)
 }
 
@@ -93,7 +93,7 @@ func (r *rows) refresh(g *group, f domain.ApplicationRefreshed, e *event) error 
 	if err != nil || a == nil {
 		return err
 	}
-	g.count64(a.ord, -1)
+	g.countOpen(a.ord, -1)
 	a.message = f.Message
 	r.ask(a, e)
 	return nil
@@ -123,7 +123,7 @@ func (r *rows) shut(a *application, state ApplicationState, e *event) {
 	g := a.group
 	g.pending--
 	r.ended++
-	g.count64(a.ord, -1)
+	g.countOpen(a.ord, -1)
 	a.state, a.closedAt, a.closed = state, micros(e.Time), uint64(e.Position)
 	r.touchApplication(a)
 	if g.applications[a.n] = nil; g.whole {
@@ -235,8 +235,8 @@ func (a *application) write(tx *projections.Tx, rows *projections.Insert) error 
 		&a.closedAt, &a.closed, &a.decidedBy, a.byAppAdmin, &a.reason)
 }
 
-// count64 adds to the counts of open applications around an ord.
-func (g *group) count64(ord, change int) {
+// countOpen adds to the counts of open applications around an ord.
+func (g *group) countOpen(ord, change int) {
 	for level := 1; level <= bucketLevels; level++ {
 		number := ord >> (bucketBits * level)
 		if number == 0 {

@@ -222,10 +222,12 @@ func text(m map[string]string) string {
 }
 
 // object is a stored map.
-func object(text string) (m map[string]string, err error) {
-	if text != "" {
-		err = json.Unmarshal([]byte(text), &m)
+func object(text string) (map[string]string, error) {
+	if text == "" {
+		return nil, nil
 	}
+	var m map[string]string // here, for it is allocated where it is declared
+	err := json.Unmarshal([]byte(text), &m)
 	return m, err
 }
 

@@ -108,7 +108,7 @@ CREATE INDEX applications_candidate ON applications (gid, candidate) WHERE state
 CREATE INDEX applications_ever ON applications (candidate, gid);
 CREATE INDEX applications_from ON applications (gid, from_uid) WHERE state = 0;
 
--- How many open applications have an ord in [bucket << 6*level, (bucket+1) << 6*level).
+-- How many open applications have an ord in [bucket << 4*level, (bucket+1) << 4*level).
 -- Bucket 0 is not kept: nothing asks for it. See unread.go.
 CREATE TABLE buckets (
 	gid    INTEGER NOT NULL,

@@ -49,7 +49,7 @@ func crowd(t *testing.T, applications int) *world {
 // TestUnreadCountsEveryMark: the count is right wherever the mark is, also where the
 // counters of several levels are needed.
 func TestUnreadCountsEveryMark(t *testing.T) {
-	w := crowd(t, 6_000) // more than 64² ords, so three levels
+	w := crowd(t, 6_000) // more than 16³ ords, so three levels
 	path := filepath.Join(t.TempDir(), "views.db")
 	views := w.views(t, path, projections.Options{})
 	q := groupview.NewQueries(views)
@@ -101,6 +101,50 @@ func TestUnreadCountsEveryMark(t *testing.T) {
 	got, err := again.Digest(w.ctx)
 	require.NoError(t, err)
 	require.Equal(t, want, got, "counters do not depend on the pages")
+}
+
+// TestUnreadOfMillions: the count is right on every level. The ords have gaps here, for a
+// group with so many applications takes long to make.
+func TestUnreadOfMillions(t *testing.T) {
+	random := rand.New(rand.NewPCG(1, 4))
+	ords := map[int]bool{}
+	for len(ords) < 2_000 {
+		ord := 1 + random.IntN(1<<(1+random.IntN(26))) // as many below 16 as among the millions
+		ords[ord] = len(ords)%3 > 0                    // open
+	}
+	db, err := sql.Open("sqlite3", ":memory:")
+	require.NoError(t, err)
+	defer db.Close()
+	db.SetMaxOpenConns(1)
+	exec := func(query string, args ...any) {
+		_, err := db.ExecContext(t.Context(), query, args...)
+		require.NoError(t, err)
+	}
+	exec(groupview.New().Schema())
+	var open []int
+	for ord, isOpen := range ords {
+		if isOpen {
+			open = append(open, ord)
+		}
+		exec("INSERT INTO applications VALUES (1, ?1, 0, 1, 1, ?2, '', 0, 0, ?1 * 3, ?1, 0, 0, 0, 0, '')", ord, !isOpen)
+	}
+	for _, c := range groupview.Counts(open) {
+		exec("INSERT INTO buckets VALUES (1, ?, ?, ?)", c[0], c[1], c[2])
+	}
+	exec("INSERT INTO groups SELECT 1, 'g', 1, '', 0, 1, '', '', '', 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, max(position), sum(state = 0), 0, 0, 0, 0, 0, 0 FROM applications")
+	for ord := range ords {
+		for _, mark := range []int{ord*3 - 1, ord * 3} {
+			want := 0
+			for _, o := range open {
+				if o*3 > mark {
+					want++
+				}
+			}
+			var got int
+			require.NoError(t, db.QueryRowContext(t.Context(), groupview.Plans["unread since"].SQL, 1, mark).Scan(&got))
+			require.Equal(t, want, got, "mark %d", mark)
+		}
+	}
 }
 
 // TestApplicationsAreMergedNewestFirst: pages of any size make up the same list.

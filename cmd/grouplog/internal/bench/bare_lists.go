@@ -31,11 +31,12 @@ var (
 			FROM members m CROSS JOIN users u ON u.uid = m.uid WHERE m.gid = +?1 AND m.seq > ?2 ORDER BY m.seq LIMIT 50`,
 		func(w world) (string, int) { return w.group(), w.rows },
 	}
-	bareApplications = bareList{
-		"SELECT gid, 0 FROM groups WHERE id = ?",
+	bareApplications = bareList{ // five to each of the ten groups, as a page has them
+		"SELECT uid, 0 FROM users WHERE id = ?",
 		`SELECT a.n, a.kind, f.id, a.message, a.state, a.by_app_admin, a.reason, a.submitted_at, a.at, a.closed_at, a.position
-			FROM applications a CROSS JOIN users f ON f.uid = a.from_uid WHERE a.gid = +?1 AND a.n > ?2 ORDER BY a.n LIMIT 50`,
-		func(w world) (string, int) { return w.approved(0), w.rows / approverGroups },
+			FROM members m CROSS JOIN applications a ON a.gid = m.gid AND a.n > ?2 AND a.n <= ?2 + 5 CROSS JOIN users f ON f.uid = a.from_uid
+			WHERE m.uid = +?1 ORDER BY a.gid, a.n`,
+		func(w world) (string, int) { return w.approver(), w.rows / approverGroups },
 	}
 	barePending = bareList{
 		"SELECT uid, 0 FROM users WHERE id = ?",
@@ -44,35 +45,48 @@ var (
 	}
 )
 
-// barePage asks for pages of a bareList.
+// barePage asks for pages of a bareList of one world.
 type barePage struct {
 	statement  *sql.Stmt
 	key, first int64
 	rows       int
 }
 
+// barePages are those of a list in both worlds.
+type barePages struct{ many, less barePage }
+
 // openBarePages opens the read models of a log by database/sql, for each of the lists.
-func openBarePages(ctx context.Context, s *Session, path string) ([]barePage, error) {
+func openBarePages(ctx context.Context, s *Session, path string) ([]barePages, error) {
 	db, err := sql.Open("sqlite3", "file:"+strings.TrimSuffix(path, ".db")+".views.db?mode=ro&_busy_timeout=5000&_cache_size=-8000")
 	if err != nil {
 		return nil, err
 	}
 	s.later(db.Close)
 	db.SetMaxOpenConns(1)
-	many, _ := s.sizes.worlds()
-	pages := make([]barePage, len(lists))
+	many, less := s.sizes.worlds()
+	pages := make([]barePages, len(lists))
 	for i, l := range lists {
-		p := &pages[i]
-		var whose string
-		whose, p.rows = l.bare.of(many)
-		if err := db.QueryRowContext(ctx, l.bare.key, whose).Scan(&p.key, &p.first); err != nil {
-			return nil, fmt.Errorf("%s: the floor: %w", l.name, err)
+		statement, err := db.PrepareContext(ctx, l.bare.page)
+		if err == nil {
+			pages[i].many, err = l.bare.in(ctx, db, many, statement)
 		}
-		if p.statement, err = db.PrepareContext(ctx, l.bare.page); err != nil {
+		if err == nil {
+			pages[i].less, err = l.bare.in(ctx, db, less, statement)
+		}
+		if err != nil {
 			return nil, fmt.Errorf("%s: the floor: %w", l.name, err)
 		}
 	}
 	return pages, nil
+}
+
+// in finds where the list begins in a world.
+func (l bareList) in(ctx context.Context, db *sql.DB, w world, statement *sql.Stmt) (p barePage, err error) {
+	var whose string
+	p.statement = statement
+	whose, p.rows = l.of(w)
+	err = db.QueryRowContext(ctx, l.key, whose).Scan(&p.key, &p.first)
+	return p, err
 }
 
 // timed reads a page from anywhere and notes how long it takes.

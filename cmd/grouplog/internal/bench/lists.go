@@ -77,22 +77,38 @@ func openLists(ctx context.Context, s *Session) error {
 				continue
 			}
 			random := rand.New(rand.NewPCG(uint64(s.rounds), 3))
-			var ofMany, ofLess, ofBare []time.Duration
+			var ofMany, ofLess, bareOfMany, bareOfLess []time.Duration
 			for range s.sizes.Queries {
 				if err := s.inTurn(
-					pages[i].timed(ctx, random, &ofBare),
+					pages[i].many.timed(ctx, random, &bareOfMany),
+					pages[i].less.timed(ctx, random, &bareOfLess),
 					l.timed(ctx, engine, many, cursors[i].many[random.IntN(len(cursors[i].many))], &ofMany),
 					l.timed(ctx, engine, less, cursors[i].less[random.IntN(len(cursors[i].less))], &ofLess),
 				); err != nil {
 					return err
 				}
 			}
-			s.add(l.name, milliseconds(quantile(ofMany, 0.99)), milliseconds(quantile(ofBare, 0.99)))
+			s.add(l.name, milliseconds(quantile(ofMany, 0.99)), milliseconds(quantile(bareOfMany, 0.99)))
 			s.add(l.name+flat, milliseconds(quantile(ofMany, 0.5)), milliseconds(quantile(ofLess, 0.5)))
+			s.add(l.name+bareFlat, milliseconds(quantile(bareOfMany, 0.5)), milliseconds(quantile(bareOfLess, 0.5)))
+			s.noteGrowth(l.name)
 		}
 		return nil
 	}
 	return nil
+}
+
+// bareFlat is no row: it is how much longer the floor takes among a million than among
+// 1 000.
+const bareFlat = "-bare-flat"
+
+// noteGrowth says beside a list's flat row what the same rows cost without grouplog, by
+// their keys, in the same rounds.
+func (s *Session) noteGrowth(list string) {
+	of := func(row string, of func(Sample) float64) float64 { return medianOf(s.samples[list+row], of) }
+	growth := func(s Sample) float64 { return 1000 * (s.Value - s.Floor) }
+	s.note(list+flat, "%.0f µs more among a million; the floor of %s takes %.0f µs more there, %.2f ×, in the same rounds",
+		of(flat, growth), list, of(bareFlat, growth), of(bareFlat, func(s Sample) float64 { return s.Ratio }))
 }
 
 // cursors turns over the whole list. The last page, which is shorter, is left out.
