@@ -126,9 +126,11 @@ func (r *rows) shut(a *application, state ApplicationState, e *event) {
 	g.countOpen(a.ord, -1)
 	a.state, a.closedAt, a.closed = state, micros(e.Time), uint64(e.Position)
 	r.touchApplication(a)
-	if g.applications[a.n] = nil; g.whole {
+	if g.whole {
 		delete(g.applications, a.n)
 		r.kept--
+	} else {
+		g.applications[a.n] = nil
 	}
 	left := slices.DeleteFunc(g.byCandidate[a.candidate], func(other *application) bool { return other == a })
 	if len(left) == 0 {

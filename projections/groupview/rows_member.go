@@ -100,9 +100,11 @@ func (r *rows) remove(g *group, userID string, e *event) error {
 		return err
 	}
 	r.unrank(g, m)
-	if g.members[m.uid] = nil; g.whole {
+	if g.whole {
 		delete(g.members, m.uid)
 		r.kept--
+	} else {
+		g.members[m.uid] = nil
 	}
 	g.count--
 	m.gone = true
