@@ -406,6 +406,34 @@ func TestPacksThatAreCutOff(t *testing.T) {
 	require.Error(t, r.Err())
 }
 
+// TestListsThatAreCutOff are run as far as they are whole, and never beyond their end.
+func TestListsThatAreCutOff(t *testing.T) {
+	c := opened(t, true)
+	c.must(t, "CREATE TABLE rows (a, b)")
+	insert, err := c.Statement("INSERT INTO rows VALUES (?, ?)")
+	require.NoError(t, err)
+	var whole List
+	require.NoError(t, whole.AddRow(7, "some text"))
+	for n := range whole.Size() {
+		cut := List{bytes: whole.bytes[:n:n], values: 2}
+		require.ErrorContains(t, insert.Run(&cut, 1), "not of the form", "after %d bytes", n)
+	}
+	require.Empty(t, c.stored(t, "SELECT * FROM rows"))
+	require.NoError(t, insert.Run(&whole, 1))
+}
+
+// TestSchemasDoNotUseIt: what is in a file cannot call the function, as it may be
+// somebody else's.
+func TestSchemasDoNotUseIt(t *testing.T) {
+	c := opened(t, true)
+	c.must(t, "CREATE TABLE rows (a); CREATE VIEW packed AS SELECT grouplog_rows(100, a) FROM rows")
+	s, err := c.PrepareContext(t.Context(), "SELECT * FROM packed")
+	if err == nil {
+		require.NoError(t, s.Close())
+	}
+	require.ErrorContains(t, err, "unsafe use of grouplog_rows")
+}
+
 // FuzzRead: whatever bytes there are, they are read to an end, and what was read without
 // an error is written with the same bytes.
 func FuzzRead(f *testing.F) {
