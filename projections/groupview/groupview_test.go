@@ -223,6 +223,42 @@ func TestJoinedGroupsShowWhatThePolicyLists(t *testing.T) {
 	require.Empty(t, collect(t, q.JoinedGroups(w.ctx, "nobody", policies)))
 }
 
+// TestJoinedGroupPages: pages of any size make up the list, however many groups lie between
+// that are not listed, and the last one says that it is.
+func TestJoinedGroupPages(t *testing.T) {
+	w := newWorld(t.Context())
+	var want []string
+	for i, kind := range "wwwrrrrrrrrwrrwwwrrrrrr" {
+		id, of := fmt.Sprint("g", i), domain.AVChatRoom
+		if kind == 'w' {
+			of, want = domain.Work, append(want, id)
+		}
+		w.create(t, id, of, "alice")
+	}
+	w.create(t, "left", domain.Work, "bob", "alice")
+	w.record(t, "left", "bob", domain.MemberLeft{UserID: "bob"}) // and nobody follows
+	want = append(want, "left")
+	q := w.ask(t)
+	for limit := 1; limit <= len(want)+1; limit++ {
+		var got []string
+		for after := ""; ; {
+			page, err := q.JoinedGroupPage(w.ctx, "alice", domain.Classic(), after, limit)
+			require.NoError(t, err)
+			for _, g := range page.Groups {
+				got = append(got, g.GroupID)
+				require.Equal(t, w.group(g.GroupID).Owner(), g.Owner)
+				require.Equal(t, 1, g.Incarnation)
+				require.Equal(t, w.group(g.GroupID).Count(), g.MemberCount)
+			}
+			if after = page.Next; after == "" {
+				break
+			}
+			require.Len(t, page.Groups, limit)
+		}
+		require.Equal(t, want, got, "pages of %d", limit)
+	}
+}
+
 func TestApplicationsAsEachSeesThem(t *testing.T) {
 	w := newWorld(t.Context())
 	w.create(t, "chess", domain.Public, "alice", "bob")
@@ -267,6 +303,13 @@ func TestApplicationsAsEachSeesThem(t *testing.T) {
 	require.JSONEq(t, `{"applicationID":"chess/1/1","groupID":"chess","kind":0,"from":"u1","userID":"u1","message":"one",
 		"state":"accepted","handleStatus":1,"handleResult":1,"handledBy":"alice","reason":"welcome",
 		"submittedAt":"2024-02-03T04:05:09.000007Z","at":"2024-02-03T04:05:09.000007Z","handledAt":"2024-02-03T04:05:12.000007Z","position":3}`, string(text))
+	again, err := q.Application(w.ctx, open)
+	require.NoError(t, err)
+	require.Equal(t, "please", again.Message)
+	require.Equal(t, 4*time.Second, again.At.Sub(again.SubmittedAt), "four events after it was first made")
+	require.Zero(t, again.HandledAt)
+	all := collect(t, q.GroupApplications(w.ctx, "chess", groupview.ApplicationFilter{}))
+	require.Equal(t, []groupview.Application{again, a}, []groupview.Application{all[0], all[2]}, "a list has what is shown of one")
 	for _, id := range []string{"chess/1/9", "chess/2/1", "go/1/1", "nonsense"} {
 		_, err = q.Application(w.ctx, id)
 		require.ErrorIs(t, err, groupview.ErrNotFound)
