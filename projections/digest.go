@@ -91,7 +91,7 @@ func sum(ctx context.Context, c *bulk.Conn, table string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	defer rows.Close()
+	defer rows.Close() //nolint:errcheck // Next has said it
 	types := rows.(*sqlite3.SQLiteRows).DeclTypes()
 	if slices.ContainsFunc(types, converted) {
 		return sumOneByOne(ctx, rows)

@@ -55,7 +55,7 @@ type Selective interface {
 // Filler is a Projection that is faster at filling empty tables when it may keep rows
 // back. While Tx.Filling says so, nobody reads the tables, not even after a page: Apply
 // may leave rows in its memo, until Flush. Statements that change rows run soon, in
-// their order, beside what the projection does next: it leaves their arguments alone,
+// their order, beside what the projection does next, with the arguments as they were: it
 // has closed the rows of its queries, and hears of a failure from a later call.
 //
 // The indexes of a Filler come after the rows, or when Apply calls Tx.Index because it

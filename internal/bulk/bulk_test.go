@@ -227,6 +227,8 @@ func TestRefused(t *testing.T) {
 		}
 		require.ErrorContains(t, insert.Run(&list, 2), "2 parameters, and there are 6 arguments for 2 rows")
 		require.Empty(t, c.stored(t, "SELECT * FROM pairs"))
+		large := uint64(1 << 63)
+		require.ErrorContains(t, list.Add(&large), "high bit")
 		size := list.Size()
 		require.ErrorContains(t, list.AddRow(1, "x", struct{}{}), "argument 3: unsupported type")
 		require.Equal(t, size, list.Size(), "all of a row or nothing")
@@ -329,14 +331,14 @@ func (connector) Driver() driver.Driver { return &sqlite3.SQLiteDriver{} }
 // TestListsBindAsTheDriverDoes, whatever type a value has.
 func TestListsBindAsTheDriverDoes(t *testing.T) {
 	type named int
-	text, at := "a text", time.Date(2024, 2, 29, 12, 30, 0, 5000, time.FixedZone("", 3600))
+	whole, wide, position, text, at := -7, int64(1)<<40, uint64(9), "a text", time.Date(2024, 2, 29, 12, 30, 0, 5000, time.FixedZone("", 3600))
 	bothWays(t, func(t *testing.T, c *Conn) {
 		c.must(t, "CREATE TABLE rows (a)")
 		insert, err := c.Statement("INSERT INTO rows VALUES (?)")
 		require.NoError(t, err)
 		for _, v := range []any{
 			1, int8(-1), uint64(1 << 40), named(3), true, false, 1.5, float32(0.25), "", "x", []byte(nil), []byte{}, []byte("b"),
-			nil, &text, (*string)(nil), at, sql.NullString{}, sql.NullInt64{Int64: 9, Valid: true}, math.NaN(),
+			nil, &text, (*string)(nil), &whole, &wide, &position, (*int64)(nil), (*int)(nil), at, sql.NullString{}, sql.NullInt64{Int64: 9, Valid: true}, math.NaN(),
 		} {
 			c.must(t, "DELETE FROM rows")
 			var list List
@@ -402,6 +404,34 @@ func TestPacksThatAreCutOff(t *testing.T) {
 	r.Raw(3)
 	require.False(t, r.Next())
 	require.Error(t, r.Err())
+}
+
+// TestListsThatAreCutOff are run as far as they are whole, and never beyond their end.
+func TestListsThatAreCutOff(t *testing.T) {
+	c := opened(t, true)
+	c.must(t, "CREATE TABLE rows (a, b)")
+	insert, err := c.Statement("INSERT INTO rows VALUES (?, ?)")
+	require.NoError(t, err)
+	var whole List
+	require.NoError(t, whole.AddRow(7, "some text"))
+	for n := range whole.Size() {
+		cut := List{bytes: whole.bytes[:n:n], values: 2}
+		require.ErrorContains(t, insert.Run(&cut, 1), "not of the form", "after %d bytes", n)
+	}
+	require.Empty(t, c.stored(t, "SELECT * FROM rows"))
+	require.NoError(t, insert.Run(&whole, 1))
+}
+
+// TestSchemasDoNotUseIt: what is in a file cannot call the function, as it may be
+// somebody else's.
+func TestSchemasDoNotUseIt(t *testing.T) {
+	c := opened(t, true)
+	c.must(t, "CREATE TABLE rows (a); CREATE VIEW packed AS SELECT grouplog_rows(100, a) FROM rows")
+	s, err := c.PrepareContext(t.Context(), "SELECT * FROM packed")
+	if err == nil {
+		require.NoError(t, s.Close())
+	}
+	require.ErrorContains(t, err, "unsafe use of grouplog_rows")
 }
 
 // FuzzRead: whatever bytes there are, they are read to an end, and what was read without

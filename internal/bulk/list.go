@@ -72,7 +72,8 @@ func (l *List) Null() {
 	l.bytes = append(l.bytes, isNull)
 }
 
-// Add adds a value of any type that database/sql takes, as the driver would bind it.
+// Add adds a value of any type that database/sql takes, as the driver would bind it. A
+// pointer counts for what it points to, nil for NULL: unlike a value, it costs no allocation.
 func (l *List) Add(value any) error {
 	switch v := value.(type) {
 	case int64:
@@ -92,16 +93,42 @@ func (l *List) Add(value any) error {
 	case time.Time:
 		l.Text(v.Format(sqlite3.SQLiteTimestampFormats[0]))
 	default:
-		converted, err := driver.DefaultParameterConverter.ConvertValue(v)
-		if err != nil {
-			return err
-		}
-		if !driver.IsValue(converted) {
-			return fmt.Errorf("%T becomes %T, which is no value of a database", v, converted)
-		}
-		return l.Add(converted)
+		return l.addOther(v)
 	}
 	return nil
+}
+
+func (l *List) addOther(value any) error {
+	switch v := value.(type) {
+	case *int64:
+		if v != nil {
+			l.Int(*v)
+			return nil
+		}
+	case *int:
+		if v != nil {
+			l.Int(int64(*v))
+			return nil
+		}
+	case *uint64:
+		if v != nil && *v <= math.MaxInt64 {
+			l.Int(int64(*v))
+			return nil
+		}
+	case *string:
+		if v != nil {
+			l.Text(*v)
+			return nil
+		}
+	}
+	converted, err := driver.DefaultParameterConverter.ConvertValue(value)
+	if err != nil {
+		return err
+	}
+	if !driver.IsValue(converted) {
+		return fmt.Errorf("%T becomes %T, which is no value of a database", value, converted)
+	}
+	return l.Add(converted)
 }
 
 // AddRow adds the values of a row, all of them or none.

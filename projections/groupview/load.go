@@ -60,16 +60,15 @@ func (l *loading) group(from *sql.Rows) error {
 }
 
 func (l *loading) member(from *sql.Rows) error {
-	var uid int64
 	m := &member{stored: true}
-	if err := from.Scan(&m.gid, &uid, &m.seq, &m.role, &m.joinedAt, &m.nameCard, &m.custom, &m.mutedUntil); err != nil {
+	if err := from.Scan(&m.gid, &m.uid, &m.seq, &m.role, &m.joinedAt, &m.nameCard, &m.custom, &m.mutedUntil); err != nil {
 		return err
 	}
 	g := l.groups[m.gid]
-	if m.user = l.users[uid]; m.user == nil || g == nil {
+	if m.user = l.users[m.uid]; m.user == nil || g == nil {
 		return fmt.Errorf("member %d of group %d is of a user or a group that is not there", m.seq, m.gid)
 	}
-	g.members[uid] = m
+	g.members[m.uid] = m
 	return nil
 }
 

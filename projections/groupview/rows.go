@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/grouplog/grouplog/projections"
 )
@@ -31,6 +32,8 @@ type rows struct {
 	lastUID, lastGID int64
 	users            map[string]*user
 	groups           map[string]*group // the newest incarnation, by group ID
+	fresh            []user            // for the users to come
+	ids              *strings.Builder  // of the users that came last
 
 	changed struct {
 		users        []*user
@@ -78,6 +81,7 @@ func (r *rows) end(keep int) error {
 // forget drops all rows from memory. Nothing may be unwritten.
 func (r *rows) forget() {
 	r.users, r.groups = map[string]*user{}, map[string]*group{}
+	r.fresh, r.ids = nil, new(strings.Builder)
 	r.whole, r.kept = false, 0
 }
 
@@ -93,9 +97,12 @@ func (r *rows) flush() error {
 			return fmt.Errorf("write user %q: %w", u.id, err)
 		}
 	}
-	for _, g := range c.groups {
-		if err := g.write(r.tx); err != nil {
-			return fmt.Errorf("write group %q: %w", g.id, err)
+	// One statement after the other, each for all groups: the same goes over together.
+	for _, write := range []func(*group, *projections.Tx) error{(*group).writeRow, (*group).writeProfile, (*group).writeBuckets} {
+		for _, g := range c.groups {
+			if err := write(g, r.tx); err != nil {
+				return fmt.Errorf("write group %q: %w", g.id, err)
+			}
 		}
 	}
 	if err := errors.Join(users.End(), r.writeMembers(c.members), r.writeApplications(c.applications)); err != nil {
@@ -190,7 +197,7 @@ func (r *rows) user(id string) (*user, error) {
 	if u, ok := r.users[id]; ok {
 		return u, nil
 	}
-	u := &user{id: id}
+	u := r.newUser(id)
 	if !r.whole {
 		err := r.tx.QueryRow("SELECT uid, live_groups, read_position, read_at FROM users WHERE id = ?", id).
 			Scan(&u.uid, &u.liveGroups, &u.readPosition, &u.readAt)
@@ -204,9 +211,27 @@ func (r *rows) user(id string) (*user, error) {
 		u.uid = r.lastUID
 		r.touchUser(u)
 	}
-	r.users[id] = u
+	r.users[u.id] = u
 	r.kept++
 	return u, nil
+}
+
+// newUser makes a row of a user. Users and their IDs lie close together, for they are
+// looked up at random; and they stay until all are forgotten.
+func (r *rows) newUser(id string) *user {
+	if r.ids.Cap()-r.ids.Len() < len(id) {
+		r.ids = new(strings.Builder)
+		r.ids.Grow(max(len(id), 1<<12))
+	}
+	if len(r.fresh) == 0 {
+		r.fresh = make([]user, 64)
+	}
+	u := &r.fresh[0]
+	r.fresh = r.fresh[1:]
+	from := r.ids.Len()
+	r.ids.WriteString(id)
+	u.id = r.ids.String()[from:]
+	return u
 }
 
 func (r *rows) touchUser(u *user) {
@@ -220,10 +245,10 @@ func (u *user) write(tx *projections.Tx, rows *projections.Insert) error {
 	u.changed = false
 	if u.stored {
 		return tx.Exec("UPDATE users SET live_groups = ?, read_position = ?, read_at = ? WHERE uid = ?",
-			u.liveGroups, u.readPosition, u.readAt, u.uid)
+			&u.liveGroups, &u.readPosition, &u.readAt, &u.uid)
 	}
 	u.stored = true
-	return rows.Row(u.uid, u.id, u.liveGroups, int64(u.readPosition), u.readAt)
+	return rows.Row(&u.uid, &u.id, &u.liveGroups, &u.readPosition, &u.readAt)
 }
 
 // emptied is a list ready to be filled again, which holds on to nothing.

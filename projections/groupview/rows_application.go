@@ -126,9 +126,11 @@ func (r *rows) shut(a *application, state ApplicationState, e *event) {
 	g.countOpen(a.ord, -1)
 	a.state, a.closedAt, a.closed = state, micros(e.Time), uint64(e.Position)
 	r.touchApplication(a)
-	if g.applications[a.n] = nil; g.whole {
+	if g.whole {
 		delete(g.applications, a.n)
 		r.kept--
+	} else {
+		g.applications[a.n] = nil
 	}
 	left := slices.DeleteFunc(g.byCandidate[a.candidate], func(other *application) bool { return other == a })
 	if len(left) == 0 {
@@ -227,12 +229,12 @@ func (a *application) write(tx *projections.Tx, rows *projections.Insert) error 
 	if a.stored {
 		return tx.Exec(`UPDATE applications SET state = ?, message = ?, at = ?, position = ?, ord = ?,
 				closed_at = ?, closed_position = ?, decided_by = ?, by_app_admin = ?, reason = ? WHERE gid = ? AND n = ?`,
-			int(a.state), a.message, a.at, a.position, a.ord,
-			a.closedAt, a.closed, a.decidedBy, a.byAppAdmin, a.reason, a.group.gid, a.n)
+			int(a.state), &a.message, &a.at, &a.position, &a.ord,
+			&a.closedAt, &a.closed, &a.decidedBy, a.byAppAdmin, &a.reason, &a.group.gid, &a.n)
 	}
 	a.stored = true
-	return rows.Row(a.group.gid, a.n, int(a.kind), a.from, a.candidate, int(a.state), a.message, a.submittedAt, a.at, int64(a.position), a.ord,
-		a.closedAt, int64(a.closed), a.decidedBy, a.byAppAdmin, a.reason)
+	return rows.Row(&a.group.gid, &a.n, int(a.kind), &a.from, &a.candidate, int(a.state), &a.message, &a.submittedAt, &a.at, &a.position, &a.ord,
+		&a.closedAt, &a.closed, &a.decidedBy, a.byAppAdmin, &a.reason)
 }
 
 // countOpen adds to the counts of open applications around an ord.

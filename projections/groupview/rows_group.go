@@ -155,7 +155,8 @@ func (r *rows) profileOf(g *group) (*profile, error) {
 	return p, nil
 }
 
-func (g *group) write(tx *projections.Tx) error {
+// writeRow writes the row itself, and before it, what a group that has ended takes with it.
+func (g *group) writeRow(tx *projections.Tx) error {
 	g.changed = false
 	if g.wipe {
 		g.wipe = false
@@ -163,18 +164,6 @@ func (g *group) write(tx *projections.Tx) error {
 			return err
 		}
 	}
-	if err := g.writeRow(tx); err != nil {
-		return err
-	}
-	if g.profile != nil && g.profile.changed {
-		if err := g.profile.write(tx, g.gid); err != nil {
-			return err
-		}
-	}
-	return g.writeBuckets(tx)
-}
-
-func (g *group) writeRow(tx *projections.Tx) error {
 	if !g.stored {
 		g.stored = true
 		return tx.Exec("INSERT INTO groups ("+groupColumns+`)
@@ -208,7 +197,11 @@ func (g *group) writeWipe(tx *projections.Tx) error {
 	return nil
 }
 
-func (p *profile) write(tx *projections.Tx, gid int64) error {
+func (g *group) writeProfile(tx *projections.Tx) error {
+	p, gid := g.profile, g.gid
+	if p == nil || !p.changed {
+		return nil
+	}
 	p.changed = false
 	if p.stored {
 		return tx.Exec("UPDATE profiles SET introduction = ?, notification = ?, custom = ?, attributes = ? WHERE gid = ?",

@@ -13,6 +13,7 @@ import (
 type member struct {
 	gid        int64
 	seq        int
+	uid        int64 // the user's, at hand where rows are written
 	role       domain.Role
 	joinedAt   int64
 	nameCard   string
@@ -37,7 +38,7 @@ func (r *rows) memberOf(g *group, u *user) (*member, error) {
 	if known || g.whole || g.status != domain.Live {
 		return m, nil
 	}
-	m = &member{gid: g.gid, user: u, stored: true}
+	m = &member{gid: g.gid, uid: u.uid, user: u, stored: true}
 	err := r.tx.QueryRow("SELECT seq, role, joined_at, name_card, custom, muted_until FROM members WHERE uid = ? AND gid = ?", u.uid, g.gid).
 		Scan(&m.seq, &m.role, &m.joinedAt, &m.nameCard, &m.custom, &m.mutedUntil)
 	switch {
@@ -69,7 +70,7 @@ func (r *rows) admit(g *group, userID string, role domain.Role, at time.Time, e 
 	if err != nil || m != nil || g.status != domain.Live {
 		return err
 	}
-	m = &member{gid: g.gid, seq: g.joins, user: u, role: role, joinedAt: micros(at)}
+	m = &member{gid: g.gid, seq: g.joins, uid: u.uid, user: u, role: role, joinedAt: micros(at)}
 	g.members[u.uid] = m
 	g.joins++
 	g.count++
@@ -99,9 +100,11 @@ func (r *rows) remove(g *group, userID string, e *event) error {
 		return err
 	}
 	r.unrank(g, m)
-	if g.members[m.user.uid] = nil; g.whole {
-		delete(g.members, m.user.uid)
+	if g.whole {
+		delete(g.members, m.uid)
 		r.kept--
+	} else {
+		g.members[m.uid] = nil
 	}
 	g.count--
 	m.gone = true
@@ -128,7 +131,7 @@ func (r *rows) rank(g *group, userID string, role domain.Role) error {
 	m.role = role
 	switch role {
 	case domain.Owner:
-		g.owner = m.user.uid
+		g.owner = m.uid
 	case domain.Admin:
 		g.admins++
 	}
@@ -228,15 +231,15 @@ func (m *member) write(tx *projections.Tx, rows, former *projections.Insert) err
 	switch {
 	case m.gone:
 		if m.stored {
-			if err := tx.Exec("DELETE FROM members WHERE gid = ? AND seq = ?", m.gid, m.seq); err != nil {
+			if err := tx.Exec("DELETE FROM members WHERE gid = ? AND seq = ?", &m.gid, &m.seq); err != nil {
 				return err
 			}
 		}
-		return former.Row(m.user.uid, m.gid)
+		return former.Row(&m.uid, &m.gid)
 	case m.stored:
 		return tx.Exec("UPDATE members SET role = ?, name_card = ?, custom = ?, muted_until = ? WHERE gid = ? AND seq = ?",
-			int(m.role), m.nameCard, m.custom, m.mutedUntil, m.gid, m.seq)
+			int(m.role), &m.nameCard, &m.custom, &m.mutedUntil, &m.gid, &m.seq)
 	}
 	m.stored = true
-	return rows.Row(m.gid, m.seq, m.user.uid, int(m.role), m.joinedAt, m.nameCard, m.custom, m.mutedUntil)
+	return rows.Row(&m.gid, &m.seq, &m.uid, int(m.role), &m.joinedAt, &m.nameCard, &m.custom, &m.mutedUntil)
 }
