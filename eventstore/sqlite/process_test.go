@@ -189,7 +189,7 @@ func TestAProcessGetsItsTurn(t *testing.T) {
 	cmd, out := startChild(t, roleAppend, path)
 	_, err := bufio.NewReader(out).ReadString('\n') // it is at it
 	require.NoError(t, err)
-	go io.Copy(io.Discard, out) //nolint:errcheck // it ends with the process
+	go io.Copy(io.Discard, out)
 	for range 15 {
 		before, err := db.Head(t.Context())
 		require.NoError(t, err)
