@@ -178,6 +178,23 @@ func (v *Views) Read(ctx context.Context, fn func(tx *sql.Tx) error) error {
 	return fn(tx)
 }
 
+// ReadOne is Read for a single statement, which sees one state of all rows by itself: to
+// begin and end a transaction takes longer than many a question. The context ends waiting
+// for a connection; fn gives its own to the statement.
+func (v *Views) ReadOne(ctx context.Context, fn func(conn *sql.Conn) error) error {
+	v.gate.RLock()
+	defer v.gate.RUnlock()
+	if v.isClosed() {
+		return ErrClosed
+	}
+	conn, err := v.readers.Conn(ctx)
+	if err != nil {
+		return fmt.Errorf("read views: %w", err)
+	}
+	defer conn.Close()
+	return fn(conn)
+}
+
 // scan is Read for who reads whole tables, by the connection of the transaction. It looks
 // after the context itself: one that could end the transaction beside it could close that
 // connection.

@@ -121,8 +121,8 @@ type ApplicationPage struct {
 // the page, and not with the number of applications.
 func (q *Queries) Applications(ctx context.Context, userID string, filter ApplicationFilter) (ApplicationPage, error) {
 	var page ApplicationPage
-	err := q.read(ctx, func(ctx context.Context, tx *sql.Tx) (err error) {
-		page, err = newestFirst(ctx, tx, selectOfApprover, userID, filter, userID)
+	err := q.ask(ctx, func(ctx context.Context, conn *sql.Conn) (err error) {
+		page, err = newestFirst(ctx, conn, selectOfApprover, userID, filter, userID)
 		return err
 	})
 	if err != nil {
@@ -134,8 +134,8 @@ func (q *Queries) Applications(ctx context.Context, userID string, filter Applic
 // UnreadCount is how many pending applications, to the live groups in which the user
 // is owner or admin now, are newer than the user's read mark.
 func (q *Queries) UnreadCount(ctx context.Context, userID string) (n int, err error) {
-	err = q.read(ctx, func(ctx context.Context, tx *sql.Tx) error {
-		n, err = unread(ctx, tx, userID)
+	err = q.ask(ctx, func(ctx context.Context, conn *sql.Conn) error {
+		n, err = unread(ctx, conn, userID)
 		return err
 	})
 	if err != nil {
@@ -180,12 +180,12 @@ func (q *Queries) GroupApplicationPage(ctx context.Context, groupID string, filt
 // sees it. An ID that is none gives ErrNotFound.
 func (q *Queries) Application(ctx context.Context, applicationID string) (Application, error) {
 	var a Application
-	err := q.read(ctx, func(ctx context.Context, tx *sql.Tx) (err error) {
+	err := q.ask(ctx, func(ctx context.Context, conn *sql.Conn) (err error) {
 		groupID, incarnation, n, ok := domain.ParseApplicationID(applicationID)
 		if !ok {
 			return notFound("%q is not the ID of an application", applicationID)
 		}
-		rows, err := unpack(ctx, tx, selectOneApplication, groupID, incarnation, n)
+		rows, err := unpack(ctx, conn, selectOneApplication, groupID, incarnation, n)
 		if err != nil {
 			return err
 		}

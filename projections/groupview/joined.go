@@ -58,10 +58,10 @@ func (q *Queries) JoinedGroupPage(ctx context.Context, userID string, policies d
 			return JoinedGroupPage{}, fmt.Errorf("joined groups: %w", err)
 		}
 	}
-	err := q.read(ctx, func(ctx context.Context, tx *sql.Tx) error {
+	err := q.ask(ctx, func(ctx context.Context, conn *sql.Conn) error {
 		// What is not listed does not count, so a page may take several packs.
 		for page.Next == "" {
-			rows, err := unpack(ctx, tx, selectJoined, userID, last, limit+1)
+			rows, err := unpack(ctx, conn, selectJoined, userID, last, limit+1)
 			if err != nil {
 				return err
 			}
@@ -113,8 +113,8 @@ func readJoined(rows *bulk.Rows) (g JoinedGroup, gid int64, topics bool) {
 // for any number of groups.
 func (q *Queries) GroupsOf(ctx context.Context, userID string) (int, error) {
 	var n int
-	err := q.read(ctx, func(ctx context.Context, tx *sql.Tx) error {
-		err := tx.QueryRowContext(ctx, "SELECT live_groups FROM users WHERE id = ?", userID).Scan(&n)
+	err := q.ask(ctx, func(ctx context.Context, conn *sql.Conn) error {
+		err := conn.QueryRowContext(ctx, "SELECT live_groups FROM users WHERE id = ?", userID).Scan(&n)
 		if errors.Is(err, sql.ErrNoRows) {
 			return nil
 		}

@@ -2,7 +2,6 @@ package groupview
 
 import (
 	"context"
-	"database/sql"
 
 	"github.com/grouplog/grouplog/internal/bulk"
 )
@@ -56,7 +55,7 @@ func selectNewest(whose string) string {
 }
 
 // newestFirst reads a page with one of the two statements, as a viewer sees it.
-func newestFirst(ctx context.Context, tx *sql.Tx, query string, whose any, filter ApplicationFilter, viewer string) (page ApplicationPage, err error) {
+func newestFirst(ctx context.Context, of asked, query string, whose any, filter ApplicationFilter, viewer string) (page ApplicationPage, err error) {
 	limit, before := limited(filter.Limit), int64(1<<62)
 	if filter.Cursor != "" {
 		if err := parseCursor('a', filter.Cursor, &before); err != nil {
@@ -67,7 +66,7 @@ func newestFirst(ctx context.Context, tx *sql.Tx, query string, whose any, filte
 		pack string
 		more bool
 	)
-	err = tx.QueryRowContext(ctx, query, whose, before, limit+1, int(filter.Select), filter.GroupID).Scan(&page.UnreadCount, &pack)
+	err = of.QueryRowContext(ctx, query, whose, before, limit+1, int(filter.Select), filter.GroupID).Scan(&page.UnreadCount, &pack)
 	if err != nil {
 		return page, err
 	}

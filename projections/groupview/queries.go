@@ -52,6 +52,16 @@ func (q *Queries) read(ctx context.Context, fn func(ctx context.Context, tx *sql
 	return q.views.Read(ctx, func(tx *sql.Tx) error { return fn(context.WithoutCancel(ctx), tx) })
 }
 
+// ask is read for a statement that needs no other, or goes on where another one ended.
+func (q *Queries) ask(ctx context.Context, fn func(ctx context.Context, conn *sql.Conn) error) error {
+	return q.views.ReadOne(ctx, func(conn *sql.Conn) error { return fn(context.WithoutCancel(ctx), conn) })
+}
+
+// asked is what answers a statement: a transaction, or a connection.
+type asked interface {
+	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
+}
+
 // notFound is an error that says what was looked for.
 func notFound(format string, args ...any) error {
 	return fmt.Errorf("%s: %w", fmt.Sprintf(format, args...), ErrNotFound)
@@ -107,9 +117,9 @@ func packed(columns, query string) string {
 }
 
 // unpack reads the rows of a query that is packed.
-func unpack(ctx context.Context, tx *sql.Tx, query string, args ...any) (*bulk.Rows, error) {
+func unpack(ctx context.Context, of asked, query string, args ...any) (*bulk.Rows, error) {
 	var pack string
-	err := tx.QueryRowContext(ctx, query, args...).Scan(&pack)
+	err := of.QueryRowContext(ctx, query, args...).Scan(&pack)
 	return bulk.Read(pack), err
 }
 

@@ -2,7 +2,6 @@ package groupview
 
 import (
 	"context"
-	"database/sql"
 	"fmt"
 	"strconv"
 	"strings"
@@ -69,7 +68,7 @@ func countUnread(of, since string) string {
 }
 
 // unread runs selectUnread. A user whom no event names has none.
-func unread(ctx context.Context, tx *sql.Tx, userID string) (n int, err error) {
-	err = tx.QueryRowContext(ctx, selectUnread, userID).Scan(&n)
+func unread(ctx context.Context, of asked, userID string) (n int, err error) {
+	err = of.QueryRowContext(ctx, selectUnread, userID).Scan(&n)
 	return n, err
 }

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"log/slog"
 	"time"
 
 	"github.com/grouplog/grouplog/eventstore/sqlite"
@@ -34,6 +35,7 @@ func openReplay(ctx context.Context, s *Session) error {
 	s.later(db.Close)
 	views, err := projections.Open(ctx, s.file("views.db"), log, &projections.Options{
 		Projections: []projections.Projection{groupview.New()}, Manual: true,
+		Logger: slog.New(slog.DiscardHandler), // it says that the first rebuild has no rows to compare
 	})
 	if err != nil {
 		return err
