@@ -20,9 +20,7 @@ type result struct {
 	times []time.Duration
 }
 
-func (r result) tail() float64 {
-	return float64(quantile(r.times, 0.99)) / float64(quantile(r.times, 0.5))
-}
+func (r result) tail() float64 { return tail(r.times) }
 
 // call is what a caller does: a join, or the leave after it, in one of several groups.
 type call func(caller, group int, leave bool) error

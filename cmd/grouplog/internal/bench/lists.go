@@ -89,6 +89,7 @@ func openLists(ctx context.Context, s *Session) error {
 				}
 			}
 			s.add(l.name, milliseconds(quantile(ofMany, 0.99)), milliseconds(quantile(bareOfMany, 0.99)))
+			s.note(l.name, "that is %.1f × the median in the last round, and %.1f × of the floor", tail(ofMany), tail(bareOfMany))
 			s.add(l.name+flat, growth(ofMany, ofLess), growth(bareOfMany, bareOfLess))
 			s.note(l.name+flat, "the median is %.2f ms among a million in the last round and %.2f among 1 000; of the floor %.2f and %.2f",
 				p50(ofMany), p50(ofLess), p50(bareOfMany), p50(bareOfLess))
@@ -99,6 +100,9 @@ func openLists(ctx context.Context, s *Session) error {
 }
 
 func p50(times []time.Duration) float64 { return milliseconds(quantile(times, 0.5)) }
+
+// tail is how many times as long the slowest hundredth takes as the median.
+func tail(times []time.Duration) float64 { return milliseconds(quantile(times, 0.99)) / p50(times) }
 
 // growth is how many times as long something takes among many as among less.
 func growth(many, less []time.Duration) float64 { return p50(many) / p50(less) }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"runtime"
 	"time"
 
 	"github.com/grouplog/grouplog/eventstore/sqlite"
@@ -42,35 +43,61 @@ func openReplay(ctx context.Context, s *Session) error {
 	}
 	s.later(views.Close)
 	s.round = func(ctx context.Context) error {
-		var scanned, rebuilt, verified float64
+		var scanned, rebuilt, verified work
 		turns := []func() error{
 			func() (err error) {
-				scanned, err = s.rate(func() error { return scan(ctx, db, s.sizes.Replayed) })
+				scanned, err = timeWork(func() error { return scan(ctx, db, s.sizes.Replayed) })
 				return err
 			},
 		}
 		if s.wants("rebuild") {
 			turns = append(turns, func() (err error) {
-				rebuilt, err = s.rate(func() error { return views.Rebuild(ctx, nil) })
+				rebuilt, err = timeWork(func() error { return views.Rebuild(ctx, nil) })
 				return err
 			})
 		}
 		if s.wants("verify") {
-			turns = append(turns, func() (err error) { verified, err = s.rate(func() error { return verify(ctx, log) }); return err })
+			turns = append(turns, func() (err error) { verified, err = timeWork(func() error { return verify(ctx, log) }); return err })
 		}
 		err := s.inTurn(turns...)
-		s.add("rebuild", rebuilt, scanned)
-		s.add("verify", verified, scanned)
+		s.addWork("rebuild", rebuilt, scanned)
+		s.addWork("verify", verified, scanned)
 		return err
 	}
 	return nil
 }
 
-// rate is how many events a second something goes through that goes through all.
-func (s *Session) rate(do func() error) (float64, error) {
+// work is how long something took, by the clock and of processors.
+type work struct{ clock, processor time.Duration }
+
+func timeWork(do func() error) (w work, err error) {
+	before, unknown := cpuTime()
 	start := time.Now()
-	err := do()
-	return float64(s.sizes.Replayed) / time.Since(start).Seconds(), err
+	err = do()
+	w.clock = time.Since(start)
+	if unknown == nil {
+		after, _ := cpuTime()
+		w.processor = after - before
+	}
+	return w, err
+}
+
+// addWork adds a row that goes through all events, and says how fast it could be at most:
+// if every core did a part of its work, and none was ever idle.
+func (s *Session) addWork(row string, ours, scan work) {
+	if ours.clock == 0 {
+		return // nobody wants it
+	}
+	rate := func(w work) float64 { return float64(s.sizes.Replayed) / w.clock.Seconds() }
+	s.add(row, rate(ours), rate(scan))
+	if ours.processor == 0 {
+		return
+	}
+	const limit = "-limit"
+	cores := runtime.GOMAXPROCS(0)
+	s.add(row+limit, float64(cores)*scan.clock.Seconds(), ours.processor.Seconds())
+	s.note(row, "by the processor time it takes, %d cores that are never idle would do it at %.2f × the scan's rate",
+		cores, medianOf(s.samples[row+limit], func(s Sample) float64 { return s.Ratio }))
 }
 
 // scan reads every event as a program without grouplog would.
