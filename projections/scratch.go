@@ -9,6 +9,7 @@ import (
 	"os"
 
 	"github.com/grouplog/grouplog/eventstore"
+	"github.com/grouplog/grouplog/internal/bulk"
 )
 
 // A scratch file is filled from the log, looked at, and thrown away. Its lock is never
@@ -90,6 +91,7 @@ func (v *Views) withScratch(ctx context.Context, suffix string, f func(ctx conte
 		err = ErrClosed
 	}
 	err = errors.Join(err, w.close())
+	bulk.GiveBack() // the cache was large
 	if kept {
 		return err
 	}

@@ -22,6 +22,10 @@ const InC = true
 // native is SQLite's own handle of a connection; nil where it is not known.
 type native struct{ db *C.sqlite3 }
 
+// GiveBack gives memory that SQLite has freed back to the system, where that can be done.
+// Otherwise much of what a large cache has taken stays with the process.
+func GiveBack() { C.bulk_give_back() }
+
 func (n native) none() bool { return n.db == nil }
 
 // dial has f open a connection in this thread, and takes its handle as SQLite opens it.

@@ -39,3 +39,6 @@ const char *bulk_message(sqlite3 *db);
 int bulk_parameters(sqlite3_stmt *s);
 void bulk_reset(sqlite3_stmt *s);
 void bulk_finalize(sqlite3_stmt *s);
+
+// bulk_give_back gives memory that was freed back to the system, where that can be done.
+void bulk_give_back(void);

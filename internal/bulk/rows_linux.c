@@ -225,6 +225,13 @@ void bulk_free(pack *p) {
 	p->bytes = NULL;
 }
 
+extern __attribute__((weak)) int malloc_trim(size_t); // glibc's
+
+void bulk_give_back(void) {
+	if (malloc_trim != NULL)
+		malloc_trim(0);
+}
+
 const char *bulk_message(sqlite3 *db) { return sqlite3_errmsg(db); }
 int bulk_parameters(sqlite3_stmt *s) { return sqlite3_bind_parameter_count(s); }
 void bulk_reset(sqlite3_stmt *s) { sqlite3_reset(s); }
