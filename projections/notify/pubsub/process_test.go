@@ -72,7 +72,9 @@ func kill(t *testing.T, cmd *exec.Cmd) {
 func childConsume(t testing.TB, dir string) {
 	p := openPlace(t, dir)
 	for m := range subscribe(t, newSubscriber(t, p.log, p.grouped("g")), "t") {
-		fmt.Printf("%d %s\n", os.Getpid(), m.UUID) // one write, of less than a pipe takes at once
+		// One write, of less than a pipe takes at once, and long enough that a pipe takes few:
+		// who is killed has not said all there is to say.
+		fmt.Printf("%d %s %s\n", os.Getpid(), m.UUID, strings.Repeat(".", 1000))
 		m.Ack()
 	}
 }
@@ -97,7 +99,8 @@ func TestKill(t *testing.T) {
 		takeovers int
 	)
 	for until := 200; at < last && lines.Scan(); until-- {
-		pid, id, _ := strings.Cut(lines.Text(), " ")
+		said := strings.Fields(lines.Text())
+		pid, id := said[0], said[1]
 		n, err := strconv.Atoi(id)
 		require.NoError(t, err)
 		if pid != who {
