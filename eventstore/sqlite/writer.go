@@ -227,13 +227,14 @@ func (w *writer) open() error {
 	if err != nil {
 		return err
 	}
-	w.conn, err = newWriterConn(c, o)
-	if err == nil {
-		err = c.exec("PRAGMA busy_timeout = 0") // see retryBusy
-	}
+	conn, err := newWriterConn(c, o)
 	if err != nil {
 		return errors.Join(err, c.Close())
 	}
+	if err := c.exec("PRAGMA busy_timeout = 0"); err != nil { // see retryBusy
+		return errors.Join(err, conn.close())
+	}
+	w.conn = conn
 	return nil
 }
 
