@@ -100,6 +100,16 @@ func TestEmptied(t *testing.T) {
 	require.Equal(t, chart.Point{At: monday.AddDate(0, 0, 1), Left: 1, Dismissed: true}, s.Points[1])
 }
 
+// An ID that is taken again at the moment of a dismissal is another group from then on.
+func TestTakenAgainAtOnce(t *testing.T) {
+	s := read(t, at(t, 0, founded("Chess")), at(t, 1, domain.GroupDismissed{Cause: domain.Asked}), at(t, 1, founded("Chess")))
+	require.Equal(t, []chart.Point{
+		{At: monday.AddDate(0, 0, 1), Dismissed: true},
+		{At: monday.AddDate(0, 0, 1), Members: 2, Joined: 2},
+	}, s.Points[1:])
+	requireSound(t, &s)
+}
+
 // What cannot be read comes back.
 func TestUnreadable(t *testing.T) {
 	wrong := at(t, 0, founded("Chess"))
@@ -139,7 +149,7 @@ func TestHistories(t *testing.T) {
 			}
 			for next < len(s.Points) && !s.Points[next].At.After(r.Time) {
 				p := s.Points[next]
-				if members += p.Joined - p.Left; p.Dismissed && p.Members == 0 {
+				if members += p.Joined - p.Left; p.Dismissed {
 					members = 0
 				}
 				require.Equal(t, p.Members, members)

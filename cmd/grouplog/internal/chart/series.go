@@ -84,11 +84,12 @@ func ends(fact domain.Event) bool {
 	}
 }
 
-// add adds a point, to the last one where that is at the same time.
+// add adds a point, to the last one where that is at the same time. After a dismissal a
+// new point begins, though the ID be taken again at once: in it, members count from none.
 func (s *Series) add(p Point) {
-	if n := len(s.Points); n > 0 && s.Points[n-1].At.Equal(p.At) {
+	if n := len(s.Points); n > 0 && s.Points[n-1].At.Equal(p.At) && !s.Points[n-1].Dismissed {
 		last := &s.Points[n-1]
-		last.Members, last.Joined, last.Left, last.Dismissed = p.Members, last.Joined+p.Joined, last.Left+p.Left, last.Dismissed || p.Dismissed
+		last.Members, last.Joined, last.Left, last.Dismissed = p.Members, last.Joined+p.Joined, last.Left+p.Left, p.Dismissed
 		return
 	}
 	s.Points = append(s.Points, p)
