@@ -23,7 +23,7 @@ type Summary struct {
 func Verify(ctx context.Context, s Store, check func(Record) error, progress func(Position)) (Summary, error) {
 	var (
 		summary Summary
-		order   = order{next: map[string]*Version{}}
+		order   = order{next: map[string]*Version{}, spare: make(chan []Record, batchesAhead+2)}
 	)
 	for batch := range ahead(order.batches(s.ReadAll(ctx, 0))) {
 		for i := range batch.records {
@@ -41,6 +41,7 @@ func Verify(ctx context.Context, s Store, check func(Record) error, progress fun
 		if batch.err != nil {
 			return summary, batch.err
 		}
+		order.spare <- batch.records[:0] // which has room for all there are
 	}
 	summary.Streams = len(order.next)
 	head, err := s.Head(ctx)
@@ -56,19 +57,24 @@ type batch struct {
 	err     error
 }
 
-// batchSize is how many records are handed from one goroutine to the next.
-const batchSize = 1024
+// Records are handed from one goroutine to the next so many at a time, and so many times
+// ahead.
+const (
+	batchSize    = 1024
+	batchesAhead = 4
+)
 
 // order is what comes next in a log.
 type order struct {
-	last Position
-	next map[string]*Version // by stream
+	last  Position
+	next  map[string]*Version // by stream
+	spare chan []Record       // batches that have been looked at
 }
 
 // batches yields records in order, up to the first that is not.
 func (o *order) batches(records iter.Seq2[Record, error]) iter.Seq[batch] {
 	return func(yield func(batch) bool) {
-		run := make([]Record, 0, batchSize)
+		run := o.empty()
 		for record, err := range records {
 			if err == nil {
 				err = o.follow(&record)
@@ -81,10 +87,20 @@ func (o *order) batches(records iter.Seq2[Record, error]) iter.Seq[batch] {
 				if !yield(batch{records: run}) {
 					return
 				}
-				run = make([]Record, 0, batchSize)
+				run = o.empty()
 			}
 		}
 		yield(batch{records: run})
+	}
+}
+
+// empty is room for a batch.
+func (o *order) empty() []Record {
+	select {
+	case run := <-o.spare:
+		return run
+	default:
+		return make([]Record, 0, batchSize)
 	}
 }
 
@@ -111,7 +127,7 @@ func (o *order) follow(record *Record) error {
 // has ended when the returned sequence has.
 func ahead(seq iter.Seq[batch]) iter.Seq[batch] {
 	return func(yield func(batch) bool) {
-		batches, stop := make(chan batch, 4), make(chan struct{})
+		batches, stop := make(chan batch, batchesAhead), make(chan struct{})
 		go func() {
 			defer close(batches)
 			for b := range seq {

@@ -8,6 +8,7 @@ import (
 	"hash/crc32"
 	"math"
 	"time"
+	"unsafe"
 
 	"github.com/grouplog/grouplog/eventstore"
 	"github.com/grouplog/grouplog/internal/bulk"
@@ -27,6 +28,10 @@ const (
 	packAll     = packRecords + `WHERE position > ? AND position <= ?`
 	packStream  = packRecords + `WHERE stream = ? AND version > ? AND version <= ?`
 )
+
+// smallRecord is up to how many bytes the texts of a record and its data share one
+// allocation. Who keeps one of the texts keeps them all: that may not be much.
+const smallRecord = 512
 
 // packing opens connections that have the function, where there is one.
 func packing(dial dialer) dialer {
@@ -68,7 +73,7 @@ func unpack(packed []byte, r *eventstore.Record) (rest []byte, ok bool) {
 	checksum := binary.BigEndian.Uint64(packed)
 	r.Position, r.Version, r.Schema = eventstore.Position(integer(0)), eventstore.Version(integer(1)), int(integer(2))
 	r.Time, r.AppAdmin = time.UnixMicro(integer(3)).UTC(), packed[fixed-1] == 1
-	// Where each text ends. They share one allocation, and the data have another.
+	// Where each text ends, and the data.
 	var ends [5]int
 	at, from := fixed, [5]int{}
 	for i := range ends {
@@ -83,10 +88,16 @@ func unpack(packed []byte, r *eventstore.Record) (rest []byte, ok bool) {
 	if uint64(crc32.Checksum(packed[8:at], castagnoli)) != checksum {
 		return nil, false
 	}
-	texts := string(packed[from[0]:ends[3]])
+	var texts string
+	if at-from[0] <= smallRecord {
+		own := bytes.Clone(packed[from[0]:at])
+		texts = unsafe.String(unsafe.SliceData(own), ends[3]-from[0])
+		r.Data = own[from[4]-from[0]:]
+	} else {
+		texts, r.Data = string(packed[from[0]:ends[3]]), bytes.Clone(packed[from[4]:at])
+	}
 	text := func(i int) string { return texts[from[i]-from[0] : ends[i]-from[0]] }
 	r.Stream, r.Type, r.Actor, r.CommandID = text(0), text(1), text(2), text(3)
-	r.Data = bytes.Clone(packed[from[4]:ends[4]])
 	return packed[at:], true
 }
 
