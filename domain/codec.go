@@ -61,13 +61,11 @@ func Encode(e Event) (name string, schema int, data []byte, err error) {
 // that are unknown are ignored, for the same schema may gain some.
 func Decode(name string, schema int, data []byte) (Event, error) {
 	typ, ok := eventTypes[name]
-	if newest := SchemaOf(name); !ok || schema != newest {
+	if !ok || schema != SchemaOf(name) {
 		return decodeOld(name, schema, data)
 	}
-	if with := readers[name]; with != nil {
-		if e, ok := read(with, data); ok {
-			return e, nil
-		}
+	if e, ok := read(name, data); ok {
+		return e, nil
 	}
 	return decode(name, typ, data)
 }

@@ -6,7 +6,7 @@ func DecodeAnyJSON(name string, data []byte) (Event, error) {
 }
 
 // HasReader reports whether there is a reader for the event.
-func HasReader(name string) bool { return readers[name] != nil }
+func HasReader(name string) bool { return new(reader).event(name) != nil }
 
 // ReadFast reads an event with its reader alone; ok is false where it gives up.
-func ReadFast(name string, data []byte) (e Event, ok bool) { return read(readers[name], data) }
+func ReadFast(name string, data []byte) (e Event, ok bool) { return read(name, data) }

@@ -16,62 +16,68 @@ type reader struct {
 	rest   []byte
 	before byte // what stands before the next key: '{', or ',' after the first
 	failed bool
+	last   string // that was read: who applies is mostly who would become a member
 }
 
-// readers read the events that are frequent, by name.
-var readers = map[string]func(*reader) Event{
-	"group.created": func(r *reader) Event { return r.created() },
-	"group.imported": func(r *reader) Event {
+// event reads an event that is frequent; another is nil.
+func (r *reader) event(name string) Event {
+	switch name {
+	case "group.created":
+		return r.created()
+	case "group.imported":
 		return GroupImported{GroupCreated: r.created(), CreatedAt: r.time("createdAt")}
-	},
-	"group.dismissed": func(r *reader) Event { return GroupDismissed{Cause: DismissalCause(r.text("cause"))} },
-	"group.muted":     func(r *reader) Event { return GroupMuted{Muted: r.flag("muted")} },
-	"group.profile_changed": func(r *reader) Event {
+	case "group.dismissed":
+		return GroupDismissed{Cause: DismissalCause(r.text("cause"))}
+	case "group.muted":
+		return GroupMuted{Muted: r.flag("muted")}
+	case "group.profile_changed":
 		return GroupProfileChanged{
 			Name: r.given("name"), Introduction: r.given("introduction"), Notification: r.given("notification"), FaceURL: r.given("faceURL"),
 			JoinOption: r.option("joinOption"), InviteOption: r.option("inviteOption"), Custom: r.fields("custom"),
 		}
-	},
-
-	"member.joined":   func(r *reader) Event { return MemberJoined{UserID: r.text("userID")} },
-	"members.invited": func(r *reader) Event { return MembersInvited{UserIDs: r.texts("userIDs")} },
-	"member.imported": func(r *reader) Event {
+	case "member.joined":
+		return MemberJoined{UserID: r.text("userID")}
+	case "members.invited":
+		return MembersInvited{UserIDs: r.texts("userIDs")}
+	case "member.imported":
 		return MemberImported{UserID: r.text("userID"), Role: r.role("role"), JoinedAt: r.time("joinedAt")}
-	},
-	"member.left": func(r *reader) Event { return MemberLeft{UserID: r.text("userID")} },
-	"members.kicked": func(r *reader) Event {
+	case "member.left":
+		return MemberLeft{UserID: r.text("userID")}
+	case "members.kicked":
 		return MembersKicked{UserIDs: r.texts("userIDs"), Reason: r.text("reason"), BannedUntil: r.time("bannedUntil")}
-	},
-	"member.role_changed": func(r *reader) Event { return MemberRoleChanged{UserID: r.text("userID"), Role: r.role("role")} },
-	"owner.transferred":   func(r *reader) Event { return OwnerTransferred{From: r.text("from"), To: r.text("to")} },
-	"member.muted":        func(r *reader) Event { return MemberMuted{UserID: r.text("userID"), Until: r.time("until")} },
-	"member.unmuted":      func(r *reader) Event { return MemberUnmuted{UserID: r.text("userID")} },
-	"member.info_changed": func(r *reader) Event {
+	case "member.role_changed":
+		return MemberRoleChanged{UserID: r.text("userID"), Role: r.role("role")}
+	case "owner.transferred":
+		return OwnerTransferred{From: r.text("from"), To: r.text("to")}
+	case "member.muted":
+		return MemberMuted{UserID: r.text("userID"), Until: r.time("until")}
+	case "member.unmuted":
+		return MemberUnmuted{UserID: r.text("userID")}
+	case "member.info_changed":
 		return MemberInfoChanged{UserID: r.text("userID"), NameCard: r.given("nameCard"), Custom: r.fields("custom")}
-	},
-	"attributes.changed": func(r *reader) Event { return AttributesChanged{Set: r.fields("set"), Deleted: r.texts("deleted")} },
-
-	"application.submitted": func(r *reader) Event {
+	case "attributes.changed":
+		return AttributesChanged{Set: r.fields("set"), Deleted: r.texts("deleted")}
+	case "application.submitted":
 		return ApplicationSubmitted{
 			ApplicationID: r.text("applicationID"), Kind: r.kind("kind"), From: r.text("from"), UserID: r.text("userID"), Message: r.text("message"),
 		}
-	},
-	"application.refreshed": func(r *reader) Event {
+	case "application.refreshed":
 		return ApplicationRefreshed{
 			ApplicationID: r.text("applicationID"), Kind: r.kind("kind"), From: r.text("from"), UserID: r.text("userID"), Message: r.text("message"),
 		}
-	},
-	"application.accepted": func(r *reader) Event {
+	case "application.accepted":
 		return ApplicationAccepted{
 			ApplicationID: r.text("applicationID"), Kind: r.kind("kind"), From: r.text("from"), UserID: r.text("userID"), Reason: r.text("reason"),
 		}
-	},
-	"application.refused": func(r *reader) Event {
+	case "application.refused":
 		return ApplicationRefused{
 			ApplicationID: r.text("applicationID"), Kind: r.kind("kind"), From: r.text("from"), UserID: r.text("userID"), Reason: r.text("reason"),
 		}
-	},
-	"applications.read": func(r *reader) Event { return ApplicationsRead{UserID: r.text("userID")} },
+	case "applications.read":
+		return ApplicationsRead{UserID: r.text("userID")}
+	default:
+		return nil
+	}
 }
 
 // created reads the fields of GroupCreated.
@@ -84,10 +90,13 @@ func (r *reader) created() GroupCreated {
 	}
 }
 
-// read reads an event; ok is false where encoding/json must.
-func read(with func(*reader) Event, data []byte) (e Event, ok bool) {
+// read reads an event; ok is false where encoding/json must. The reader is not allocated:
+// nothing that it is given to keeps it.
+func read(name string, data []byte) (e Event, ok bool) {
 	r := reader{rest: data, before: '{'}
-	e = with(&r)
+	if e = r.event(name); e == nil {
+		return nil, false
+	}
 	r.end()
 	return e, !r.failed && len(r.rest) == 0
 }
@@ -158,7 +167,10 @@ func (r *reader) string() string {
 	if len(quoted) < 2 {
 		return ""
 	}
-	return string(quoted[1 : len(quoted)-1])
+	if text := quoted[1 : len(quoted)-1]; string(text) != r.last {
+		r.last = string(text)
+	}
+	return r.last
 }
 
 func (r *reader) text(name string) string {
