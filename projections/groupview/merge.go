@@ -33,7 +33,7 @@ func newestOf(whose, unread string) string {
 //
 // The queue has positions alone, which the indexes do without the table. It goes on while
 // rows are asked for, and the last LIMIT ends that. So a page costs a step down an index
-// for each group, and three steps for each application on it, however many there are.
+// for each group, and two steps for each application on it, however many there are.
 //
 // ?2 is the position to begin before, ?3 the number of rows, ?4 a Selection.
 func selectNewest(whose string) string {
@@ -48,9 +48,7 @@ func selectNewest(whose string) string {
 		FROM queue q WHERE q.position IS NOT NULL
 		ORDER BY 4 DESC
 	)
-	` + selectApplication + `FROM queue q CROSS JOIN groups g ON g.gid = q.gid CROSS JOIN applications a ON a.gid = q.gid AND a.n = iif(q.open,
-			(SELECT n FROM applications WHERE gid = q.gid AND state = 0 AND position = +q.position),
-			(SELECT n FROM applications WHERE gid = q.gid AND state > 0 AND position = +q.position))
+	` + selectApplication + `FROM queue q CROSS JOIN groups g ON g.gid = q.gid CROSS JOIN applications a ON a.position = q.position
 		CROSS JOIN users f ON f.uid = a.from_uid WHERE q.found LIMIT +?3`
 }
 

@@ -152,7 +152,7 @@ func (r *rows) writeMembers(changed []*member) error {
 }
 
 func (r *rows) writeApplications(changed []*application) error {
-	order(changed, func(a *application) int64 { return a.group.gid<<32 | int64(a.n) })
+	order(changed, func(a *application) int64 { return int64(a.position) })
 	applications := r.tx.Insert("applications (gid, "+applicationColumns+")", 16)
 	for _, a := range changed {
 		if err := a.write(r.tx, applications); err != nil {

@@ -29,8 +29,8 @@ type application struct {
 	byAppAdmin      bool
 	reason          string
 
-	group           *group
-	stored, changed bool
+	group                  *group
+	stored, changed, moved bool // moved: its position, which is its key, is another than is stored
 }
 
 // bucket counts open applications of a group; see unread.go.
@@ -82,7 +82,7 @@ func (r *rows) ask(a *application, e *event) {
 	g := a.group
 	g.asked++
 	g.askedAt = uint64(e.Position)
-	a.ord, a.at, a.position = g.asked, micros(e.Time), uint64(e.Position)
+	a.ord, a.at, a.position, a.moved = g.asked, micros(e.Time), uint64(e.Position), true
 	g.countOpen(a.ord, +1)
 	r.touchApplication(a)
 }
@@ -225,12 +225,17 @@ func (r *rows) touchApplication(a *application) {
 }
 
 func (a *application) write(tx *projections.Tx, rows *projections.Insert) error {
-	a.changed = false
-	if a.stored {
+	moved := a.moved
+	a.changed, a.moved = false, false
+	switch {
+	case a.stored && moved:
 		return tx.Exec(`UPDATE applications SET state = ?, message = ?, at = ?, position = ?, ord = ?,
 				closed_at = ?, closed_position = ?, decided_by = ?, by_app_admin = ?, reason = ? WHERE gid = ? AND n = ?`,
 			int(a.state), &a.message, &a.at, &a.position, &a.ord,
 			&a.closedAt, &a.closed, &a.decidedBy, a.byAppAdmin, &a.reason, &a.group.gid, &a.n)
+	case a.stored:
+		return tx.Exec("UPDATE applications SET state = ?, closed_at = ?, closed_position = ?, decided_by = ?, by_app_admin = ?, reason = ? WHERE position = ?",
+			int(a.state), &a.closedAt, &a.closed, &a.decidedBy, a.byAppAdmin, &a.reason, &a.position)
 	}
 	a.stored = true
 	return rows.Row(&a.group.gid, &a.n, int(a.kind), &a.from, &a.candidate, int(a.state), &a.message, &a.submittedAt, &a.at, &a.position, &a.ord,

@@ -78,8 +78,10 @@ CREATE TABLE former (
 	PRIMARY KEY (uid, gid)
 ) STRICT, WITHOUT ROWID;
 
--- Every application, open or not. ord rises with position inside a group, without
--- the gaps: the buckets count by it.
+-- Every application, open or not, in the order in which lists show them: what stands on a
+-- page of a list, to however many groups, lies close together. A record submits or
+-- refreshes one at most. ord rises with position inside a group, without the gaps: the
+-- buckets count by it.
 CREATE TABLE applications (
 	gid             INTEGER NOT NULL,
 	n               INTEGER NOT NULL, -- counted from 1: the last part of the application's ID
@@ -90,15 +92,15 @@ CREATE TABLE applications (
 	message         TEXT    NOT NULL,
 	submitted_at    INTEGER NOT NULL,
 	at              INTEGER NOT NULL, -- when it was submitted or last refreshed
-	position        INTEGER NOT NULL, -- of the event that did
+	position        INTEGER PRIMARY KEY, -- of the event that did
 	ord             INTEGER NOT NULL,
 	closed_at       INTEGER NOT NULL,
 	closed_position INTEGER NOT NULL,
 	decided_by      INTEGER NOT NULL, -- uid; 0: nobody decided it
 	by_app_admin    INTEGER NOT NULL,
-	reason          TEXT    NOT NULL,
-	PRIMARY KEY (gid, n)
-) STRICT, WITHOUT ROWID;
+	reason          TEXT    NOT NULL
+) STRICT;
+CREATE UNIQUE INDEX applications_id ON applications (gid, n);
 -- A row is in one of these two, so that a list of either kind never reads past the other.
 -- ord is there to be read without the row.
 CREATE INDEX applications_open ON applications (gid, position, ord) WHERE state = 0;
