@@ -44,6 +44,7 @@ func openReplay(ctx context.Context, s *Session) error {
 	s.later(views.Close)
 	s.round = func(ctx context.Context) error {
 		var scanned, rebuilt, verified work
+		var written bareRows
 		turns := []func() error{
 			func() (err error) {
 				scanned, err = timeWork(func() error { return scan(ctx, db, s.sizes.Replayed) })
@@ -52,17 +53,25 @@ func openReplay(ctx context.Context, s *Session) error {
 		}
 		if s.wants("rebuild") {
 			turns = append(turns, func() (err error) {
-				rebuilt, err = timeWork(func() error { return views.Rebuild(ctx, nil) })
+				if rebuilt, err = timeWork(func() error { return views.Rebuild(ctx, nil) }); err == nil {
+					written, err = writeBareRows(ctx, s.file("views.db"), s.file("bare.db"), s.file("bare-live.db"))
+				}
 				return err
 			})
 		}
-		if s.wants("verify") {
-			turns = append(turns, func() (err error) { verified, err = timeWork(func() error { return verify(ctx, log) }); return err })
+		turns = append(turns, func() (err error) { verified, err = timeWork(func() error { return verify(ctx, log) }); return err })
+		if err := s.inTurn(turns...); err != nil {
+			return err
 		}
-		err := s.inTurn(turns...)
-		s.addWork("rebuild", rebuilt, scanned)
-		s.addWork("verify", verified, scanned)
-		return err
+		if s.wants("rebuild") {
+			s.addReplay("rebuild", rebuilt, scanned)
+			s.limitRebuild(scanned, verified, written)
+		}
+		if s.wants("verify") {
+			s.addReplay("verify", verified, scanned)
+			s.limitVerify(scanned, verified)
+		}
+		return nil
 	}
 	return nil
 }
@@ -82,22 +91,39 @@ func timeWork(do func() error) (w work, err error) {
 	return w, err
 }
 
-// addWork adds a row that goes through all events, and says how fast it could be at most:
-// if every core did a part of its work, and none was ever idle.
-func (s *Session) addWork(row string, ours, scan work) {
-	if ours.clock == 0 {
-		return // nobody wants it
-	}
+// addReplay adds a row that goes through all events.
+func (s *Session) addReplay(row string, ours, scan work) {
 	rate := func(w work) float64 { return float64(s.sizes.Replayed) / w.clock.Seconds() }
 	s.add(row, rate(ours), rate(scan))
-	if ours.processor == 0 {
+}
+
+// limitRebuild says how fast a rebuild could be that does no more than it must: all cores
+// share what verify does, and inserting the rows. Then they are all there, and one
+// connection makes the indexes and puts them in their place.
+func (s *Session) limitRebuild(scan, verify work, write bareRows) {
+	s.limit("rebuild", scan, s.onAllCores(verify.processor+write.fill.processor)+write.end.clock.Seconds(),
+		"folding the events as verify does, on all cores, and SQLite alone writing the same rows, come to %.2f × the scan's rate")
+}
+
+// limitVerify says how fast verify could be if no core were ever idle.
+func (s *Session) limitVerify(scan, verify work) {
+	s.limit("verify", scan, s.onAllCores(verify.processor), "by the processor time it takes, cores that are never idle would do it at %.2f × the scan's rate")
+}
+
+// onAllCores is how many seconds all cores need together.
+func (s *Session) onAllCores(processor time.Duration) float64 {
+	return processor.Seconds() / float64(runtime.GOMAXPROCS(0))
+}
+
+// limit notes beside a row what it could come to at most, by what a round took. Where the
+// system does not tell processor time, it says nothing.
+func (s *Session) limit(row string, scan work, seconds float64, format string) {
+	if scan.processor == 0 {
 		return
 	}
 	const limit = "-limit"
-	cores := runtime.GOMAXPROCS(0)
-	s.add(row+limit, float64(cores)*scan.clock.Seconds(), ours.processor.Seconds())
-	s.note(row, "by the processor time it takes, %d cores that are never idle would do it at %.2f × the scan's rate",
-		cores, medianOf(s.samples[row+limit], func(s Sample) float64 { return s.Ratio }))
+	s.add(row+limit, scan.clock.Seconds(), seconds)
+	s.note(row, format, medianOf(s.samples[row+limit], func(s Sample) float64 { return s.Ratio }))
 }
 
 // scan reads every event as a program without grouplog would.
