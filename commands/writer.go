@@ -59,7 +59,7 @@ func (h *Handler) carryOut(ctx context.Context, r *request) error {
 	if h.lanes != nil || h.waiting.Load() > 0 || !h.turn.TryLock() {
 		return h.place(ctx, r)
 	}
-	defer h.turn.Unlock()
+	defer h.endTurn()
 	if answered, err := h.repeated(ctx, r); answered || err != nil {
 		return err
 	}
@@ -70,6 +70,16 @@ func (h *Handler) carryOut(ctx context.Context, r *request) error {
 		h.depart()
 	}
 	return nil
+}
+
+// endTurn ends the turn of who has carried a command out, or panicked at it. Servers recover
+// from that, and the handler goes on: with nothing in memory but what the log says.
+func (h *Handler) endTurn() {
+	if len(h.todo) > 0 || h.flight != nil {
+		h.groups, h.todo = newCache(h.config.CacheMembers), nil
+		h.flight, h.next, h.spare = nil, newBatch(), newBatch()
+	}
+	h.turn.Unlock()
 }
 
 // take puts a request in line, unless its caller has withdrawn it.
