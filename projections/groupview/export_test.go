@@ -37,3 +37,6 @@ var Plans = map[string]struct {
 	"unread":          {selectUnread, []any{"u"}},
 	"unread since":    {selectUnreadSince, []any{1, 10}},
 }
+
+// Changes are the statements that must find their row without an index.
+var Changes = []string{updateApplication, moveApplication}

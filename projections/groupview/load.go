@@ -74,10 +74,11 @@ func (l *loading) member(from *sql.Rows) error {
 
 func (l *loading) application(from *sql.Rows) error {
 	var gid int64
-	a := &application{stored: true}
+	a := &application{}
 	if err := from.Scan(append([]any{&gid}, a.fields()...)...); err != nil {
 		return err
 	}
+	a.key = a.position
 	if a.group = l.groups[gid]; a.group == nil {
 		return fmt.Errorf("application %d is to a group that is not there: %d", a.n, gid)
 	}

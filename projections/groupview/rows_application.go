@@ -29,8 +29,9 @@ type application struct {
 	byAppAdmin      bool
 	reason          string
 
-	group                  *group
-	stored, changed, moved bool // moved: its position, which is its key, is another than is stored
+	group   *group
+	key     uint64 // the position that the stored row has, which is its key; 0: none is stored
+	changed bool
 }
 
 // bucket counts open applications of a group; see unread.go.
@@ -82,7 +83,7 @@ func (r *rows) ask(a *application, e *event) {
 	g := a.group
 	g.asked++
 	g.askedAt = uint64(e.Position)
-	a.ord, a.at, a.position, a.moved = g.asked, micros(e.Time), uint64(e.Position), true
+	a.ord, a.at, a.position = g.asked, micros(e.Time), uint64(e.Position)
 	g.countOpen(a.ord, +1)
 	r.touchApplication(a)
 }
@@ -176,10 +177,11 @@ func (r *rows) loadFor(g *group, candidate *user) error {
 	}
 	defer stored.Close()
 	for stored.Next() {
-		a := &application{group: g, stored: true}
+		a := &application{group: g}
 		if err := stored.Scan(a.fields()...); err != nil {
 			return err
 		}
+		a.key = a.position
 		if _, known := g.applications[a.n]; !known {
 			r.keepApplication(a)
 		}
@@ -197,7 +199,7 @@ func (r *rows) open(g *group, applicationID string) (*application, error) {
 	if a, ok := g.applications[n]; ok || g.whole {
 		return a, nil
 	}
-	a := &application{group: g, stored: true}
+	a := &application{group: g}
 	err = r.tx.QueryRow("SELECT "+applicationColumns+" FROM applications WHERE gid = ? AND n = ? AND state = 0", g.gid, n).
 		Scan(a.fields()...)
 	if errors.Is(err, sql.ErrNoRows) {
@@ -206,6 +208,7 @@ func (r *rows) open(g *group, applicationID string) (*application, error) {
 	if err != nil {
 		return nil, err
 	}
+	a.key = a.position
 	r.keepApplication(a)
 	return a, nil
 }
@@ -224,22 +227,28 @@ func (r *rows) touchApplication(a *application) {
 	}
 }
 
+// How a stored row is changed, which is found by its key: while tables are filled, they
+// have no indexes.
+const (
+	updateApplication = `UPDATE applications SET state = ?, closed_at = ?, closed_position = ?, decided_by = ?, by_app_admin = ?, reason = ?
+		WHERE position = ?`
+	moveApplication = `UPDATE applications SET state = ?, message = ?, at = ?, position = ?, ord = ?,
+		closed_at = ?, closed_position = ?, decided_by = ?, by_app_admin = ?, reason = ? WHERE position = ?`
+)
+
 func (a *application) write(tx *projections.Tx, rows *projections.Insert) error {
-	moved := a.moved
-	a.changed, a.moved = false, false
-	switch {
-	case a.stored && moved:
-		return tx.Exec(`UPDATE applications SET state = ?, message = ?, at = ?, position = ?, ord = ?,
-				closed_at = ?, closed_position = ?, decided_by = ?, by_app_admin = ?, reason = ? WHERE gid = ? AND n = ?`,
-			int(a.state), &a.message, &a.at, &a.position, &a.ord,
-			&a.closedAt, &a.closed, &a.decidedBy, a.byAppAdmin, &a.reason, &a.group.gid, &a.n)
-	case a.stored:
-		return tx.Exec("UPDATE applications SET state = ?, closed_at = ?, closed_position = ?, decided_by = ?, by_app_admin = ?, reason = ? WHERE position = ?",
-			int(a.state), &a.closedAt, &a.closed, &a.decidedBy, a.byAppAdmin, &a.reason, &a.position)
+	key := a.key
+	a.changed, a.key = false, a.position
+	switch key {
+	case 0:
+		return rows.Row(&a.group.gid, &a.n, int(a.kind), &a.from, &a.candidate, int(a.state), &a.message, &a.submittedAt, &a.at, &a.position, &a.ord,
+			&a.closedAt, &a.closed, &a.decidedBy, a.byAppAdmin, &a.reason)
+	case a.position:
+		return tx.Exec(updateApplication, int(a.state), &a.closedAt, &a.closed, &a.decidedBy, a.byAppAdmin, &a.reason, &key)
+	default:
+		return tx.Exec(moveApplication, int(a.state), &a.message, &a.at, &a.position, &a.ord,
+			&a.closedAt, &a.closed, &a.decidedBy, a.byAppAdmin, &a.reason, &key)
 	}
-	a.stored = true
-	return rows.Row(&a.group.gid, &a.n, int(a.kind), &a.from, &a.candidate, int(a.state), &a.message, &a.submittedAt, &a.at, &a.position, &a.ord,
-		&a.closedAt, &a.closed, &a.decidedBy, a.byAppAdmin, &a.reason)
 }
 
 // countOpen adds to the counts of open applications around an ord.
