@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"iter"
+	"strings"
 )
 
 // Summary says what a log holds.
@@ -113,7 +114,7 @@ func (o *order) follow(record *Record) error {
 	if next == nil {
 		next = new(Version)
 		*next = 1
-		o.next[record.Stream] = next
+		o.next[strings.Clone(record.Stream)] = next // it may share its memory with all of the record
 	}
 	if record.Version != *next {
 		return &DamageError{Position: record.Position, Stream: record.Stream,

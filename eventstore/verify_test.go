@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"runtime"
+	"strings"
 	"testing"
 	"time"
 
@@ -80,4 +82,38 @@ func TestVerify(t *testing.T) {
 			require.Equal(t, damage.Position-1, summary.Records, "what comes before is sound: %s at %d", name, at)
 		}
 	}
+}
+
+// sharing is a log of a stream for each record, whose name shares its memory with the data.
+type sharing struct {
+	eventstore.Store
+	records eventstore.Position
+}
+
+func (s sharing) Head(context.Context) (eventstore.Position, error) { return s.records, nil }
+
+func (s sharing) ReadAll(context.Context, eventstore.Position) iter.Seq2[eventstore.Record, error] {
+	return func(yield func(eventstore.Record, error) bool) {
+		for p := eventstore.Position(1); p <= s.records; p++ {
+			texts := fmt.Sprintf("%08d", p) + strings.Repeat("x", 4<<10)
+			if !yield(eventstore.Record{Position: p, Version: 1, Stream: texts[:8]}, nil) {
+				return
+			}
+		}
+	}
+}
+
+// TestVerifyKeepsNoRecords: what it keeps of each stream is small, whatever its records are.
+func TestVerifyKeepsNoRecords(t *testing.T) {
+	const records = 40_000 // 160 MiB; up to 25 of them are read ahead
+	var kept runtime.MemStats
+	summary, err := eventstore.Verify(t.Context(), sharing{records: records}, nil, func(p eventstore.Position) {
+		if p == records {
+			runtime.GC()
+			runtime.ReadMemStats(&kept)
+		}
+	})
+	require.NoError(t, err)
+	require.Equal(t, eventstore.Summary{Records: records, Streams: records}, summary)
+	require.Less(t, kept.HeapAlloc, uint64(80<<20))
 }
