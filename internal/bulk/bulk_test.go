@@ -242,6 +242,26 @@ func TestRefused(t *testing.T) {
 	})
 }
 
+// TestOneStatement: what follows it may be blank, as where SQL stands on lines of its own.
+func TestOneStatement(t *testing.T) {
+	bothWays(t, func(t *testing.T, c *Conn) {
+		c.must(t, "CREATE TABLE rows (a)")
+		for _, after := range []string{"", ";", " ", "\n", ";\n\t", ";; ;", " -- why", "; -- why\n", "; /* why */ ;"} {
+			insert, err := c.Statement("INSERT INTO rows VALUES (1)" + after)
+			require.NoError(t, err, "%q", after)
+			require.NoError(t, insert.Run(new(List), 1))
+		}
+		require.Len(t, c.stored(t, "SELECT * FROM rows"), 9)
+		if c.native.none() {
+			return // the driver passes over what follows
+		}
+		for _, after := range []string{"; SELECT 1", ";; SELECT", "; nonsense", ";\x00"} {
+			_, err := c.Statement("INSERT INTO rows VALUES (1)" + after)
+			require.Error(t, err, "%q", after)
+		}
+	})
+}
+
 // TestBusy: a caller that waits for locks knows them by their code.
 func TestBusy(t *testing.T) {
 	bothWays(t, func(t *testing.T, c *Conn) {

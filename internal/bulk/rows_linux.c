@@ -111,12 +111,26 @@ sqlite3 *bulk_opened(void) {
 	return opened;
 }
 
+// is_blank reports whether there is no statement in a text: white space, comments, semicolons.
+static int is_blank(sqlite3 *db, const char *text, const char *end) {
+	sqlite3_stmt *statement = NULL;
+	int code = SQLITE_OK;
+	while (text != end && code == SQLITE_OK && statement == NULL) {
+		const char *from = text;
+		code = sqlite3_prepare_v3(db, from, (int)(end - from), 0, &statement, &text);
+		if (text == from)
+			break;
+	}
+	sqlite3_finalize(statement);
+	return text == end && code == SQLITE_OK && statement == NULL;
+}
+
 int bulk_prepare(sqlite3 *db, const char *query, int size, sqlite3_stmt **statement) {
 	const char *tail = query;
 	int code = sqlite3_prepare_v3(db, query, size, SQLITE_PREPARE_PERSISTENT, statement, &tail);
 	if (code != SQLITE_OK)
 		return sqlite3_extended_errcode(db);
-	if (*statement == NULL || tail != query + size) {
+	if (*statement == NULL || !is_blank(db, tail, query + size)) {
 		sqlite3_finalize(*statement);
 		*statement = NULL;
 		return BULK_FORM;
