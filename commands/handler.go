@@ -40,7 +40,8 @@ type Config struct {
 	// DefaultQueueLength when 0.
 	QueueLength int
 	// Refused is told of every command that a rule has refused, once, before its caller is.
-	// All commands wait for it. Not of dry runs, nor where a command ID is answered again.
+	// All commands wait for it, and Close does: it must give none itself. Not of dry runs,
+	// nor where a command ID is answered again.
 	Refused func(Refused)
 	Logger  *slog.Logger // discards when nil
 }
