@@ -13,6 +13,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/grouplog/grouplog/domain"
 	"github.com/grouplog/grouplog/eventstore"
 	"github.com/grouplog/grouplog/eventstore/sqlite"
 	"github.com/grouplog/grouplog/projections"
@@ -126,4 +127,30 @@ func TestAKilledRebuildGoesOn(t *testing.T) {
 	differences, err := views.Compare(t.Context(), nil)
 	require.NoError(t, err)
 	require.Empty(t, differences)
+}
+
+// TestApplicationsAreMadeAgainAfterAMark: their rows are written by then, and move.
+func TestApplicationsAreMadeAgainAfterAMark(t *testing.T) {
+	const applications = 300
+	w := newWorld(t.Context())
+	w.create(t, "chess", domain.Public, "owner")
+	ids := make([]string, applications)
+	for i := range ids {
+		ids[i] = w.apply(t, "chess", fmt.Sprint("user-", i), "please")
+	}
+	for i, id := range ids { // marks are 200 events apart
+		user := fmt.Sprint("user-", i)
+		w.record(t, "chess", user, domain.ApplicationRefreshed{ApplicationID: id, From: user, UserID: user, Message: "again"})
+		if i%3 == 0 {
+			w.record(t, "chess", "owner", domain.ApplicationRefused{ApplicationID: id, From: user, UserID: user})
+		}
+	}
+	views := w.views(t, filepath.Join(t.TempDir(), "views.db"), projections.Options{RebuildPageSize: 4, Manual: true})
+	require.NoError(t, views.CatchUp(t.Context()))
+	want, err := views.Digest(t.Context())
+	require.NoError(t, err)
+	require.NoError(t, views.Rebuild(t.Context(), nil))
+	got, err := views.Digest(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, want, got)
 }
