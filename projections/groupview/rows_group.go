@@ -4,6 +4,7 @@ import (
 	"database/sql"
 	"encoding/json"
 	"errors"
+	"strings"
 	"time"
 
 	"github.com/grouplog/grouplog/domain"
@@ -69,6 +70,7 @@ func (r *rows) found(id string, e *domain.GroupCreated, at time.Time, position u
 		return nil, err
 	}
 	r.lastGID++
+	id = strings.Clone(id) // a part of the record, which would stay in memory with it
 	g := &group{
 		gid: r.lastGID, id: id, incarnation: 1, kind: e.GroupType, topics: e.SupportTopic, status: domain.Live,
 		name: e.Name, faceURL: e.FaceURL, joinOption: e.JoinOption, inviteOption: e.InviteOption,
