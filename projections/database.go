@@ -158,11 +158,15 @@ func (p place) identify(ctx context.Context) error {
 	case info.Size() == 0:
 		return nil
 	}
-	db := sql.OpenDB(connector{dsn: p.uri("mode=ro&_busy_timeout=5000")})
-	defer db.Close()
-	var id, format int
-	if err := db.QueryRowContext(ctx, "SELECT application_id, user_version FROM pragma_application_id, pragma_user_version").Scan(&id, &format); err != nil {
-		var failure sqlite3.Error
+	id, format, err := p.header(ctx, "ro")
+	var failure sqlite3.Error
+	if errors.As(err, &failure) && failure.Code == sqlite3.ErrReadonly {
+		// Whoever wrote it last was cut off. What they had begun is rolled back by whoever may.
+		if _, _, err = p.header(ctx, "rw"); err == nil {
+			return p.identify(ctx) // maybe nothing is left
+		}
+	}
+	if err != nil {
 		if errors.As(err, &failure) && failure.Code == sqlite3.ErrNotADB {
 			return fmt.Errorf("open views %s: %w: it is not a SQLite file", p, ErrNotViews)
 		}
@@ -176,4 +180,11 @@ func (p place) identify(ctx context.Context) error {
 			p, ErrNewerFormat, format, fileFormat)
 	}
 	return nil
+}
+
+// header is what SQLite's header says of whose file it is.
+func (p place) header(ctx context.Context, mode string) (id, format int, err error) {
+	db := sql.OpenDB(connector{dsn: p.uri("mode=" + mode + "&_busy_timeout=5000")})
+	err = db.QueryRowContext(ctx, "SELECT application_id, user_version FROM pragma_application_id, pragma_user_version").Scan(&id, &format)
+	return id, format, errors.Join(err, db.Close())
 }
