@@ -47,7 +47,7 @@ func TestAPanicLeavesNothingInMemory(t *testing.T) {
 	}
 	join, quit := commands.RequestJoin{GroupID: "chess"}, commands.Quit{GroupID: "chess"}
 	for range 2 {
-		panics(commands.Quit{GroupID: "chess"}) // who is no member
+		panics(quit) // who is no member
 	}
 	unable, log.before = false, true
 	panics(join)

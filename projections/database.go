@@ -140,7 +140,8 @@ func (p place) openReaders(size int) *sql.DB {
 	return pool
 }
 
-// identify refuses a file that is not a views file, without changing it. It asks
+// identify refuses a file that is not a views file, without changing it: only what its last
+// writer left half done is rolled back, as whoever opens it next has to. It asks
 // SQLite and does not open the file itself: to close a second descriptor of a file
 // would drop the locks that this process holds on it.
 func (p place) identify(ctx context.Context) error {
@@ -161,9 +162,11 @@ func (p place) identify(ctx context.Context) error {
 	id, format, err := p.header(ctx, "ro")
 	var failure sqlite3.Error
 	if errors.As(err, &failure) && failure.Code == sqlite3.ErrReadonly {
-		// Whoever wrote it last was cut off. What they had begun is rolled back by whoever may.
-		if _, _, err = p.header(ctx, "rw"); err == nil {
-			return p.identify(ctx) // maybe nothing is left
+		// Whoever wrote it last was cut off. What they had begun is rolled back by whoever may,
+		// and where that was the whole file, nothing is left.
+		id, format, err = p.header(ctx, "rw")
+		if left, failed := os.Stat(p.path); err == nil && failed == nil && left.Size() == 0 {
+			return nil
 		}
 	}
 	if err != nil {

@@ -24,6 +24,12 @@ const insertEvent = `INSERT INTO events
 // durable is the address of a log for the driver, with the settings of the store's
 // writer.
 func durable(path string) (string, error) {
+	uri, err := address(path)
+	return uri + "?mode=rw&_busy_timeout=5000&_foreign_keys=1&_journal_mode=WAL&_synchronous=FULL&_txlock=immediate&_cache_size=-65536&_mutex=no", err
+}
+
+// address is the path of a file as SQLite takes it, whatever is in it.
+func address(path string) (string, error) {
 	path, err := filepath.Abs(path)
 	if err != nil {
 		return "", err
@@ -32,8 +38,7 @@ func durable(path string) (string, error) {
 	if !strings.HasPrefix(path, "/") {
 		path = "/" + path
 	}
-	return "file:" + (&url.URL{Path: path}).EscapedPath() +
-		"?mode=rw&_busy_timeout=5000&_foreign_keys=1&_journal_mode=WAL&_synchronous=FULL&_txlock=immediate&_cache_size=-65536&_mutex=no", nil
+	return "file:" + (&url.URL{Path: path}).EscapedPath(), nil
 }
 
 // newLog makes a log without events, for a floor: with the store's page size, tables,

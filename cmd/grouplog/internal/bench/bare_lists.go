@@ -57,7 +57,11 @@ type barePages struct{ many, less barePage }
 
 // openBarePages opens the read models of a log by database/sql, for each of the lists.
 func openBarePages(ctx context.Context, s *Session, path string) ([]barePages, error) {
-	db, err := sql.Open("sqlite3", "file:"+strings.TrimSuffix(path, ".db")+".views.db?mode=ro&_busy_timeout=5000&_cache_size=-8000")
+	views, err := address(strings.TrimSuffix(path, ".db") + ".views.db")
+	if err != nil {
+		return nil, err
+	}
+	db, err := sql.Open("sqlite3", views+"?mode=ro&_busy_timeout=5000&_cache_size=-8000")
 	if err != nil {
 		return nil, err
 	}

@@ -21,7 +21,13 @@ type bareRows struct {
 // files that it removes.
 func writeBareRows(ctx context.Context, views, scratch, live string) (taken bareRows, err error) {
 	defer func() { err = errors.Join(err, removeDatabase(scratch), removeDatabase(live)) }()
-	db, err := sql.Open("sqlite3", "file:"+scratch)
+	var uris [3]string
+	for i, path := range []string{views, scratch, live} {
+		if uris[i], err = address(path); err != nil {
+			return taken, err
+		}
+	}
+	db, err := sql.Open("sqlite3", uris[1])
 	if err != nil {
 		return taken, err
 	}
@@ -37,8 +43,8 @@ func writeBareRows(ctx context.Context, views, scratch, live string) (taken bare
 	}
 	if err := exec( // as a rebuild has them
 		"PRAGMA main.page_size = 8192", "PRAGMA main.locking_mode = EXCLUSIVE", "PRAGMA main.journal_mode = TRUNCATE", "PRAGMA main.synchronous = OFF", "PRAGMA main.cache_size = -128000",
-		"ATTACH 'file:"+views+"?mode=ro' AS stored",
-		"ATTACH 'file:"+live+"' AS live", "PRAGMA live.page_size = 8192", "PRAGMA live.journal_mode = WAL", "PRAGMA live.synchronous = NORMAL", "PRAGMA live.cache_size = -64000",
+		"ATTACH '"+uris[0]+"?mode=ro' AS stored",
+		"ATTACH '"+uris[2]+"' AS live", "PRAGMA live.page_size = 8192", "PRAGMA live.journal_mode = WAL", "PRAGMA live.synchronous = NORMAL", "PRAGMA live.cache_size = -64000",
 	); err != nil {
 		return taken, err
 	}
