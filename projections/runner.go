@@ -18,7 +18,7 @@ const (
 // gatherTime is how long events gather for a page while nobody waits for their rows. A
 // page of many costs half as much an event as many pages of one, and writes less to the
 // disk that the log is on. Whoever waits is not made to: the page begins at once.
-const gatherTime = 20 * time.Millisecond
+const gatherTime = 50 * time.Millisecond
 
 // run follows the log until it is told to stop. While that fails, whoever waits for
 // rows is told why, and it is tried again: most of what can fail passes, such as a

@@ -189,11 +189,20 @@ func TestAProcessGetsItsTurn(t *testing.T) {
 	cmd, out := startChild(t, roleAppend, path)
 	_, err := bufio.NewReader(out).ReadString('\n') // it is at it
 	require.NoError(t, err)
-	go io.Copy(io.Discard, out)
+	ended := make(chan struct{})
+	go func() {
+		_, _ = io.Copy(io.Discard, out)
+		close(ended)
+	}()
 	for range 15 {
 		before, err := db.Head(t.Context())
 		require.NoError(t, err)
 		for head := before; head < before+100; { // the other one has the lock, again and again
+			select {
+			case <-ended:
+				require.FailNow(t, "the other process has ended")
+			default:
+			}
 			head, err = db.Head(t.Context())
 			require.NoError(t, err)
 		}

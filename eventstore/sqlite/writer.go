@@ -102,11 +102,25 @@ func (w *writer) gather(first *request) {
 	}
 }
 
-// write stores the batch and answers it.
+// errPanicked answers a batch in whose transaction the driver panicked.
+var errPanicked = fmt.Errorf("%w: the SQLite driver panicked", eventstore.ErrUnknown)
+
+// write stores the batch and answers it. It does so where the driver panics, too: on a
+// caller's goroutine, the caller may recover, and the others must not wait for ever.
 func (w *writer) write() {
 	if len(w.batch) == 0 {
 		return
 	}
+	answer := errPanicked
+	defer func() {
+		if answer == errPanicked {
+			w.abandon(answer)
+		}
+		for _, r := range w.batch {
+			r.answer(answer)
+		}
+		clear(w.batch) // keeps no commits alive
+	}()
 	appended, err := w.transact()
 	if isTaken(err) {
 		// Somebody else has written, and the head did not show it. Their versions are in
@@ -118,11 +132,7 @@ func (w *writer) write() {
 	if appended {
 		w.db.changed.raise()
 	}
-	err = explain(err)
-	for _, r := range w.batch {
-		r.answer(err)
-	}
-	clear(w.batch) // keeps no commits alive
+	answer = explain(err)
 }
 
 // transact stores the batch in one transaction and reports whether the log is longer

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -164,6 +165,41 @@ func TestCloseAnswersWhatIsQueued(t *testing.T) {
 	all, err := drain(t, openAt(t, path, nil))
 	require.NoError(t, err)
 	require.Len(t, all, 6)
+}
+
+// TestAPanicLeavesNobodyWaiting: the driver panics on a caller's goroutine, who recovers, as
+// servers do; somebody else's append had joined the batch.
+func TestAPanicLeavesNobodyWaiting(t *testing.T) {
+	var armed atomic.Bool
+	faults := &hooks{exec: func(query string, do func() (driver.Result, error)) (driver.Result, error) {
+		if query == "COMMIT" && armed.CompareAndSwap(true, false) {
+			panic("a bug of the driver's")
+		}
+		return do()
+	}}
+	db := open(t, &Options{dial: faults.dial})
+	of := func(stream string) *request {
+		return &request{commits: []eventstore.Commit{commit(stream, eventstore.Absent(), "x")}, done: make(chan struct{})}
+	}
+	mustAppend(t, db, commit("before", eventstore.Absent(), "x"))
+
+	armed.Store(true)
+	caller, other := of("caller's"), of("other's")
+	require.True(t, caller.take() && other.take())
+	db.writer.turn.Lock()
+	db.writer.batch = append(db.writer.batch[:0], caller, other)
+	require.Panics(t, db.writer.write)
+	db.writer.turn.Unlock()
+	for _, r := range []*request{caller, other} {
+		<-r.done
+		require.ErrorIs(t, r.err, eventstore.ErrUnknown)
+	}
+
+	mustAppend(t, db, commit("after", eventstore.Absent(), "x"))
+	all, err := drain(t, db)
+	require.NoError(t, err)
+	require.Len(t, all, 2, "what was not committed is not there")
+	require.Equal(t, eventstore.Position(2), all[1].Position)
 }
 
 func TestChangedTellsOfRecordsOnly(t *testing.T) {
