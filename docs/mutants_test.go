@@ -89,7 +89,7 @@ var logGuarantees = []guarantee{
 			}, pkg: inSQLite, test: "TestPowerCut"},
 			{name: "appends are answered before the commit", edits: []edit{
 				{writerFile, "	if _, err := w.conn.commit.exec(); err != nil {\n", "	for _, r := range w.batch {\n		r.answer(nil)\n	}\n	if _, err := w.conn.commit.exec(); err != nil {\n"},
-				{writerFile, "	for _, r := range w.batch {\n		r.answer(err)\n	}\n	clear(w.batch)", "	for _, r := range w.batch {\n		select {\n		case <-r.done:\n		default:\n			r.answer(err)\n		}\n	}\n	clear(w.batch)"},
+				{writerFile, "			r.answer(answer)\n", "			select {\n			case <-r.done:\n			default:\n				r.answer(answer)\n			}\n"},
 			}, pkg: inSQLite, test: "TestNobodyIsAnsweredBeforeTheCommit"},
 		},
 	},
@@ -101,12 +101,13 @@ var logGuarantees = []guarantee{
 	},
 	{
 		"A failure is told, whichever call to the disk it is: what is acknowledged is there, what is refused is not.",
-		[]string{"sqlite.TestEveryCallToTheDisk", "sqlite.TestFailures", "sqlite.TestFull", "sqlite.TestBusy"},
+		[]string{"sqlite.TestEveryCallToTheDisk", "sqlite.TestFailures", "sqlite.TestFull", "sqlite.TestBusy", "sqlite.TestAPanicLeavesNobodyWaiting"},
 		[]mutant{
-			one("the error of an append is swallowed", writerFile, "		r.answer(err)\n	}\n	clear", "		r.answer(nil)\n	}\n	clear", inSQLite, "TestFull"),
+			one("the error of an append is swallowed", writerFile, "			r.answer(answer)\n", "			r.answer(nil)\n", inSQLite, "TestFull"),
 			one("a commit of which nothing is known is called refused", writerFile, `return fmt.Errorf("%w: %w", eventstore.ErrUnknown, err)`, `return fmt.Errorf("%w", err)`,
 				inSQLite, "TestFailures"),
 			one("after a failure, what is remembered of the log stays", writerFile, "	w.versions.forget()\n	w.head = 0\n", "	w.head = 0\n", inSQLite, "TestFailureInAnEmptyLog"),
+			one("a transaction in which the driver panicked stays open", writerFile, "if answer == errPanicked {", "if false {", inSQLite, "TestAPanicLeavesNobodyWaiting"),
 			one("a connection is trusted after a failed sync", writerFile, "if errors.As(err, &e) && !leavesConnectionUsable(err) {", "if errors.As(err, &e) && false {",
 				inSQLite, "TestFailures"),
 		},
