@@ -111,15 +111,15 @@ func (w *writer) write() {
 	if len(w.batch) == 0 {
 		return
 	}
-	answer := errPanicked
+	answer, panicked := errPanicked, true
 	defer func() {
-		if answer == errPanicked {
-			w.abandon(answer)
-		}
 		for _, r := range w.batch {
 			r.answer(answer)
 		}
 		clear(w.batch) // keeps no commits alive
+		if panicked {
+			w.abandon(answer)
+		}
 	}()
 	appended, err := w.transact()
 	if isTaken(err) {
@@ -132,7 +132,7 @@ func (w *writer) write() {
 	if appended {
 		w.db.changed.raise()
 	}
-	answer = explain(err)
+	answer, panicked = explain(err), false
 }
 
 // transact stores the batch in one transaction and reports whether the log is longer
