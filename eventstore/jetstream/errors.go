@@ -33,6 +33,7 @@ func errNoLeader(stream string) error {
 const (
 	codeDuplicateInProcess    jetstream.ErrorCode = 10158 // a copy of the message is under way
 	codeNoPeers               jetstream.ErrorCode = 10005 // fewer servers than replicas
+	codeStreamNotCreated      jetstream.ErrorCode = 10049 // for any reason of a server's own
 	codeStoreFailed           jetstream.ErrorCode = 10077
 	codeInsufficientResources jetstream.ErrorCode = 10023
 	codeAccountExceeded       jetstream.ErrorCode = 10002
@@ -66,6 +67,8 @@ func explainAPI(api *jetstream.APIError, err error) error {
 		return fmt.Errorf("%w: %w; give the servers' JetStream more storage (max_file_store, or the account's limit)", eventstore.ErrFull, err)
 	case api.ErrorCode == codeNoPeers:
 		return fmt.Errorf("%w: %w; it has fewer servers with JetStream than the log is to have replicas (Options.Replicas, %d unless said)", ErrUnavailable, err, DefaultReplicas)
+	case api.ErrorCode == codeStreamNotCreated: // passes where the account's last stream has just been deleted: its directory goes a moment later
+		return fmt.Errorf("%w: %w; a server could not make the stream, and its own log says why (a full or read-only disk, permissions)", ErrUnavailable, err)
 	case api.Code == 503 || api.Code == 408:
 		return fmt.Errorf("%w: %w; check that most of its servers run and reach each other", ErrUnavailable, err)
 	case api.ErrorCode == jetstream.JSErrCodeJetStreamNotEnabledForAccount, api.ErrorCode == jetstream.JSErrCodeJetStreamNotEnabled:

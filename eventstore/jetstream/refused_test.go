@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go"
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/grouplog/grouplog/eventstore"
@@ -185,6 +186,28 @@ func TestNoQuorum(t *testing.T) {
 	c.Start(t, 0, 1)
 	require.Eventually(t, func() bool { head, err := store.Head(t.Context()); return err == nil && head == 3 }, time.Minute, 10*time.Millisecond)
 	appendAll(t, store, 3, 6, 100)
+}
+
+// A server that cannot make a stream at first, as where it is removing the directory of an
+// account whose last stream was deleted, is asked again.
+func TestStreamCannotBeMadeAtFirst(t *testing.T) {
+	t.Parallel()
+	c := jetstreamtest.Start(t, &jetstreamtest.Options{Servers: 1})
+	obstacle := filepath.Join(c.StoreDir(0), "jetstream", "APP", "streams", "GROUPLOG-log")
+	require.EventuallyWithT(t, func(t *assert.CollectT) { // the directory may be going right now
+		require.NoError(t, os.MkdirAll(filepath.Dir(obstacle), 0o700))
+		require.NoError(t, os.WriteFile(obstacle, nil, 0o600))
+	}, time.Minute, time.Millisecond)
+	connection := c.Connect(t)
+	asked, err := connection.SubscribeSync("$JS.API.STREAM.CREATE.>")
+	require.NoError(t, err)
+	require.NoError(t, connection.Flush())
+	store := node(t, c.URL()+"/log?sync=always", func(o *jetstream.Options) { o.Replicas = 1 })
+	for range 2 { // the first time in vain, after which the server clears the way
+		_, err := asked.NextMsg(time.Minute)
+		require.NoError(t, err)
+	}
+	require.Empty(t, records(t, store))
 }
 
 // Where the account has no more room, appends are refused, and everything that was
