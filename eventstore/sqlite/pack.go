@@ -52,14 +52,13 @@ func (p *page) fillPacked(c conn, o order, after uint64) {
 	if err != nil {
 		return
 	}
-	p.size = len(packed)
-	for i := 0; len(packed) > 0 && i < cap(p.records); i++ {
+	for i, rest := 0, packed; len(rest) > 0 && i < cap(p.records); i++ {
 		r := p.records[:i+1]
 		var ok bool
-		if packed, ok = unpack(packed, &r[i]); !ok || o.place(&r[i]) != after+uint64(i)+1 {
+		if rest, ok = unpack(rest, &r[i]); !ok || o.place(&r[i]) != after+uint64(i)+1 {
 			return
 		}
-		p.records = r
+		p.records, p.size = r, len(packed)-len(rest) // what is not kept takes no room from fill
 	}
 }
 

@@ -144,6 +144,27 @@ func TestDamageInAPack(t *testing.T) {
 	}
 }
 
+// TestALongRecordThatIsDamaged, or follows one that is missing, fills a pack of which nothing
+// can be used. The page must say so: an empty one is followed by another, for ever.
+func TestALongRecordThatIsDamaged(t *testing.T) {
+	for name, statement := range map[string]string{
+		"damaged": "UPDATE events SET checksum = checksum + 1 WHERE position = %d",
+		"missing": "DELETE FROM events WHERE position = %d - 1",
+	} {
+		t.Run(name, func(t *testing.T) {
+			const at = firstPage + 2
+			path := closedLog(t, at-1)
+			db := openAt(t, path, nil)
+			mustAppend(t, db, commit("s", eventstore.Any(), strings.Repeat("x", 2*maxPageBytes)))
+			tamper(t, path, dropTriggers, fmt.Sprintf(statement, at))
+			p := db.readPage(t.Context(), everything, at-1, make([]eventstore.Record, 0, fullPage))
+			require.True(t, p.err != nil || len(p.records) > 0, "the page says nothing")
+			_, err := drain(t, db)
+			require.ErrorIs(t, err, eventstore.ErrDamaged)
+		})
+	}
+}
+
 // TestUnpackGarbage: nothing that is not a pack is read as a record, nor read at all.
 func TestUnpackGarbage(t *testing.T) {
 	db := open(t, nil)
