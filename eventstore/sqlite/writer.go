@@ -1,8 +1,10 @@
 package sqlite
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -230,13 +232,20 @@ func commitError(err error) error {
 	return fmt.Errorf("%w: %w", eventstore.ErrUnknown, err)
 }
 
-// open opens the connection and checks that it is as durable as was asked for.
+// open opens the connection and checks that it is as durable as was asked for, and to the
+// file that is meant: to another one at its path, SQLite would take this log's -wal along.
 func (w *writer) open() error {
 	o := &w.db.options
-	c, err := connect(o.dial, dsn(w.db.path, "rw", o.BusyTimeout, append(writerParams[:len(writerParams):len(writerParams)], o.synchronous())...), writerSetup...)
+	raw, err := connector{
+		dial:  o.dial,
+		dsn:   dsn(w.db.path, "rw", o.BusyTimeout, append(slices.Clip(writerParams), o.synchronous())...),
+		setup: writerSetup,
+		check: w.guard.checkMain,
+	}.Connect(context.Background())
 	if err != nil {
 		return err
 	}
+	c := conn{raw}
 	conn, err := newWriterConn(c, o)
 	if err != nil {
 		return errors.Join(err, c.Close())

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -321,6 +322,46 @@ func TestMoved(t *testing.T) {
 				require.EqualValues(t, 3, mustAppend(t, db, commit("s", eventstore.Exactly(2), "x")).First)
 			}
 		})
+	}
+}
+
+// TestMovedWhileNotConnected puts another log in the place of one whose writer has lost its
+// connection. The next one must not be to the other log: the guard would find nothing wrong
+// with it once the files are back, and what was acknowledged would be lost.
+func TestMovedWhileNotConnected(t *testing.T) {
+	var fail atomic.Bool
+	h := &hooks{exec: func(query string, do func() (driver.Result, error)) (driver.Result, error) {
+		if query == "COMMIT" && fail.CompareAndSwap(true, false) {
+			return nil, sqlite3.Error{Code: sqlite3.ErrIoErr, ExtendedCode: sqlite3.ErrIoErrFsync}
+		}
+		return do()
+	}}
+	other := closedLog(t, 5)
+	path := filepath.Join(t.TempDir(), "groups.db")
+	db := openAt(t, path, &Options{dial: h.dial})
+	fill(t, db, 2)
+	fail.Store(true)
+	_, err := db.Append(t.Context(), commit("s", eventstore.Any(), "lost"))
+	require.ErrorIs(t, err, eventstore.ErrUnknown)
+
+	require.NoError(t, os.Rename(path, path+".away"))
+	require.NoError(t, os.Rename(other, path))
+	before, err := os.ReadFile(path)
+	require.NoError(t, err)
+	_, err = db.Append(t.Context(), commit("s", eventstore.Any(), "lost"))
+	require.ErrorIs(t, err, ErrMoved)
+	after, err := os.ReadFile(path)
+	require.NoError(t, err)
+	require.Equal(t, before, after, "the other log is left as it is")
+
+	require.NoError(t, os.Rename(path, other))
+	require.NoError(t, os.Rename(path+".away", path))
+	require.EqualValues(t, 3, mustAppend(t, db, commit("s", eventstore.Exactly(2), "x")).First)
+	require.NoError(t, db.Close())
+	for path, records := range map[string]int{path: 3, other: 5} {
+		all, err := drain(t, openAt(t, path, nil))
+		require.NoError(t, err)
+		require.Len(t, all, records, path)
 	}
 }
 
