@@ -139,18 +139,20 @@ var logGuarantees = []guarantee{
 	},
 	{
 		"Damage is found wherever it is, and what is damaged is never returned.",
-		[]string{"sqlite.TestFlippedByte", "sqlite.TestChangedColumn", "sqlite.TestMissingRecord", "sqlite.TestDamagedOutcome", "sqlite.TestCheck"},
+		[]string{"sqlite.TestFlippedByte", "sqlite.TestChangedColumn", "sqlite.TestMissingRecord", "sqlite.TestDamagedOutcome", "sqlite.TestCheck", "sqlite.TestALongRecordThatIsDamaged"},
 		[]mutant{
 			one("checksums are not compared", "eventstore/sqlite/read.go", "case h.event(&r) != checksum:", "case false:", inSQLite, "TestFlippedByte"),
 			one("the checksum of an outcome is not compared", "eventstore/sqlite/read.go", "if h.outcome(o) != checksum {", "if false {", inSQLite, "TestDamagedOutcome"),
+			one("what cannot be used of many records leaves no room for rows", "eventstore/sqlite/pack.go", "	for i, rest := 0, packed;", "	p.size = len(packed)\n	for i, rest := 0, packed;", inSQLite, "TestALongRecordThatIsDamaged"),
 		},
 	},
 	{
 		"A log whose file is moved, replaced or made shorter while it is open is not written to any more.",
-		[]string{"sqlite.TestMoved", "sqlite.TestCut", "sqlite.TestMovedUnderReaders", "grouplog.TestLogIsReplacedUnderTheEngine"},
+		[]string{"sqlite.TestMoved", "sqlite.TestMovedWhileNotConnected", "sqlite.TestCut", "sqlite.TestMovedUnderReaders", "grouplog.TestLogIsReplacedUnderTheEngine"},
 		[]mutant{
 			one("nobody looks whether the file is in its place", writerFile, "	if err := w.guard.check(); err != nil {\n		return false, err\n	}\n", "", inSQLite, "TestMoved"),
 			one("a new connection reads whatever is at the path", "eventstore/sqlite/conn.go", "	return c.check()\n", "	return nil\n", inSQLite, "TestMovedUnderReaders"),
+			one("the writer connects anew to whatever is at the path", writerFile, "		check: w.guard.checkMain,\n", "", inSQLite, "TestMovedWhileNotConnected"),
 			one("queries go on though the log is another one", "engine.go", "	if lost := e.views.Err(); err == nil && (", "	if lost := e.views.Err(); lost == nil && (", inEngine, "TestLogIsReplacedUnderTheEngine"),
 		},
 	},
