@@ -36,8 +36,8 @@ func (h *Handler) conclude(b *batch) (again []*request, asDecided bool) {
 		case duplicate != nil:
 			spoiled[stream] = true
 			h.repeat(v.request, duplicate.Stored)
-		case errors.Is(result.Err, eventstore.ErrConflict), spoiled[stream] && result.Last == 0:
-			// What has been stored all the same, in a user's stream, is done.
+		case errors.Is(result.Err, eventstore.ErrConflict), v.commit < 0 && spoiled[stream]:
+			// What has been stored all the same is done: in a stream of which nothing is expected.
 			spoiled[stream] = true
 			again = h.retry(again, v.request)
 		case result.Err != nil:

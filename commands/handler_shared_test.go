@@ -183,6 +183,34 @@ func TestAnIDThatIsTakenMeanwhile(t *testing.T) {
 	must(t, h, User(Mary), commands.RequestJoin{GroupID: "go"})
 }
 
+// A refusal that is stored is told of, whatever becomes of what stands before it in its
+// batch: only in a group does one rest on the other.
+func TestARefusalBehindAnIDThatIsTakenMeanwhile(t *testing.T) {
+	log := memory.New()
+	store, gate := gated(log)
+	var told []string
+	h := start(t, store, func(c *commands.Config) {
+		c.Refused = func(r commands.Refused) { told = append(told, r.ID) }
+	})
+	first, err := h.Submit(t.Context(), User(Olga), anyone("go"))
+	require.NoError(t, err)
+	<-gate.entered // what comes now waits for the next batch
+	futures := map[string]*commands.Future{}
+	for _, id := range []string{"taken", "own"} {
+		futures[id], err = h.Submit(t.Context(), User(Mary), commands.Quit{GroupID: "\xff"}, commands.WithID(id))
+		require.NoError(t, err)
+	}
+	refused(t, domain.CodeInvalidGroupID, start(t, log), User(Mary), commands.Quit{GroupID: "\xff"}, commands.WithID("taken"))
+	close(gate.open)
+	_, err = first.Wait(t.Context())
+	require.NoError(t, err)
+	for _, future := range futures {
+		_, err := future.Wait(t.Context())
+		require.ErrorIs(t, err, &domain.Refusal{Code: domain.CodeInvalidGroupID})
+	}
+	require.Equal(t, []string{"own"}, told)
+}
+
 // Who is always overtaken is told so in the end, and others are not held up.
 func TestContention(t *testing.T) {
 	log := memory.New()
