@@ -66,12 +66,12 @@ func TestAnInterruptedRebuildGivesTheSameRows(t *testing.T) {
 // and come back, applications are made again, groups end and their IDs begin anew, between
 // one part and the next.
 func TestRebuildsOfAnyHistory(t *testing.T) {
+	all := t.TempDir()
 	rapid.Check(t, func(t *rapid.T) {
 		ctx := context.Background()
 		w := newWorld(ctx)
-		dir, err := os.MkdirTemp("", "groupview")
+		dir, err := os.MkdirTemp(all, "views")
 		require.NoError(t, err)
-		defer os.RemoveAll(dir)
 		steps := rapid.IntRange(1, 60)
 		grow := func() {
 			for range steps.Draw(t, "steps") {
