@@ -170,9 +170,11 @@ func (w *writer) uninstall(name string) error {
 }
 
 // objects are what the schema holds, by name, with their kinds. Indexes that SQLite
-// made for itself are left out.
+// made for itself are left out. A virtual table is no table: it has others, which cannot be
+// copied nor dropped by themselves.
 func (w *writer) objects() (map[string]string, error) {
-	rows, err := w.query("SELECT name, type FROM sqlite_master WHERE name NOT LIKE 'sqlite\\_%' ESCAPE '\\'")
+	rows, err := w.query(`SELECT name, iif(sql LIKE 'CREATE VIRTUAL %', 'virtual table', type)
+		FROM sqlite_master WHERE name NOT LIKE 'sqlite\_%' ESCAPE '\'`)
 	if err != nil {
 		return nil, err
 	}

@@ -25,7 +25,7 @@ type Projection interface {
 	Version() int
 
 	// Schema is the SQL that creates the projection's tables and indexes, and nothing
-	// else. The names must not begin with "projection_" or "sqlite_", nor be another
+	// else: no views, triggers or virtual tables. The names must not begin with "projection_" or "sqlite_", nor be another
 	// projection's.
 	Schema() string
 

@@ -213,6 +213,9 @@ func (w *writer) replace(projection string) error {
 		if err := w.script("INSERT INTO live." + quote(table) + " SELECT * FROM main." + quote(table)); err != nil {
 			return err
 		}
+		if err := w.copySequence(table); err != nil {
+			return err
+		}
 	}
 	for _, statement := range []string{
 		"DELETE FROM live.projection_tables WHERE projection = ?1",
@@ -227,6 +230,20 @@ func (w *writer) replace(projection string) error {
 		}
 	}
 	return nil
+}
+
+// copySequence copies the last number that AUTOINCREMENT has given out in a table, if it
+// is one with it: the row may be gone.
+func (w *writer) copySequence(table string) error {
+	var counted bool
+	err := w.queryRow("SELECT EXISTS (SELECT 1 FROM main.sqlite_master WHERE name = 'sqlite_sequence')").Scan(&counted)
+	if err != nil || !counted {
+		return err
+	}
+	if err := w.script("DELETE FROM live.sqlite_sequence WHERE name = ?", table); err != nil {
+		return err
+	}
+	return w.script("INSERT INTO live.sqlite_sequence SELECT * FROM main.sqlite_sequence WHERE name = ?", table)
 }
 
 // createLike creates a table of the main file, with its indexes, in the attached one.

@@ -143,7 +143,11 @@ func (v *Views) layOut(ctx context.Context, w *writer, at place) error {
 
 // attachLive attaches the live file to a scratch file's connection, as "live". From
 // then on, transactions that begin with a lock hold up the live file's writers too.
+//
+// It reads the live file's schema, which in memory is locked while a page is written.
 func (v *Views) attachLive(w *writer) error {
+	v.gate.RLock()
+	defer v.gate.RUnlock()
 	if err := w.script("ATTACH ? AS live", v.place.uri("")); err != nil {
 		return err
 	}

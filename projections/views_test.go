@@ -241,6 +241,7 @@ func TestSchemasAreKeptInTheirPlace(t *testing.T) {
 		"our name":    `CREATE TABLE projection_x (a)`,
 		"not SQL":     `CREATE nonsense`,
 		"a view":      `CREATE VIEW x AS SELECT 1`,
+		"virtual":     `CREATE VIRTUAL TABLE x USING fts3(text)`,
 		"bookkeeping": `CREATE TABLE projection_file (a)`,
 	} {
 		_, err := projections.Open(t.Context(), ":memory:", memory.New(), options(odd{counter{name: "odd"}, schema}))

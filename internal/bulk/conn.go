@@ -117,7 +117,7 @@ func (s *Statement) Packs(limit int) iter.Seq2[*Rows, error] {
 	return func(yield func(*Rows, error) bool) {
 		defer s.way.reset() //nolint:errcheck // it says again what read has said
 		for {
-			pack, last, err := s.way.read(limit)
+			pack, last, err := s.way.read(max(limit, 1))
 			if err != nil {
 				yield(nil, err)
 				return

@@ -148,12 +148,10 @@ func (q *Queries) UnreadCount(ctx context.Context, userID string) (n int, err er
 // not, newest first, as nobody in particular sees them: for operators. Filter.Cursor
 // is where to begin; Filter.GroupID is not used.
 func (q *Queries) GroupApplications(ctx context.Context, groupID string, filter ApplicationFilter) iter.Seq2[Application, error] {
-	start := filter.Cursor
 	return paged(func(after string) (page []Application, next string, err error) {
-		if filter.Cursor = after; after == "" {
-			filter.Cursor = start
-		}
-		return q.GroupApplicationPage(ctx, groupID, filter)
+		part := filter
+		part.Cursor = cmp.Or(after, filter.Cursor)
+		return q.GroupApplicationPage(ctx, groupID, part)
 	})
 }
 

@@ -78,19 +78,21 @@ const groupPage = 100
 
 // Groups lists groups by ID and incarnation.
 func (q *Queries) Groups(ctx context.Context, filter GroupFilter) iter.Seq2[Group, error] {
-	lastID, lastIncarnation := filter.Prefix, 0
-	return paged(func(string) ([]Group, string, error) {
-		page, err := q.groupPage(ctx, filter, lastID, lastIncarnation)
-		if err != nil {
-			return nil, "", fmt.Errorf("groups: %w", err)
-		}
-		if len(page) < groupPage {
-			return page, "", nil
-		}
-		last := page[len(page)-1]
-		lastID, lastIncarnation = last.GroupID, last.Incarnation
-		return page, "more", nil
-	})
+	return func(yield func(Group, error) bool) {
+		lastID, lastIncarnation := filter.Prefix, 0
+		paged(func(string) ([]Group, string, error) {
+			page, err := q.groupPage(ctx, filter, lastID, lastIncarnation)
+			if err != nil {
+				return nil, "", fmt.Errorf("groups: %w", err)
+			}
+			if len(page) < groupPage {
+				return page, "", nil
+			}
+			last := page[len(page)-1]
+			lastID, lastIncarnation = last.GroupID, last.Incarnation
+			return page, "more", nil
+		})(yield)
+	}
 }
 
 // Two texts, so that each finds its index: one of all groups, one of the live ones.

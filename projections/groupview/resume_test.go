@@ -2,6 +2,7 @@ package groupview_test
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"fmt"
 	"math/rand/v2"
@@ -12,6 +13,7 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
 
 	"github.com/grouplog/grouplog/domain"
 	"github.com/grouplog/grouplog/eventstore"
@@ -56,6 +58,63 @@ func TestAnInterruptedRebuildGivesTheSameRows(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, want, got, "with room for %d rows", keep)
 		require.NoError(t, views.Close())
+	}
+}
+
+// TestRebuildsOfAnyHistory are the same as rows that were made event by event, wherever they
+// are interrupted, however few rows may stay in memory, and while the log grows: users leave
+// and come back, applications are made again, groups end and their IDs begin anew, between
+// one part and the next.
+func TestRebuildsOfAnyHistory(t *testing.T) {
+	all := t.TempDir()
+	rapid.Check(t, func(t *rapid.T) {
+		ctx := context.Background()
+		w := newWorld(ctx)
+		dir, err := os.MkdirTemp(all, "views")
+		require.NoError(t, err)
+		steps := rapid.IntRange(1, 60)
+		grow := func() {
+			for range steps.Draw(t, "steps") {
+				w.step(t)
+			}
+		}
+		plain, err := projections.Open(ctx, ":memory:", w.log, options(1))
+		require.NoError(t, err)
+		defer plain.Close()
+		opts := options(rapid.IntRange(1, 7).Draw(t, "page")) // a mark every fifty of them
+		opts.Projections[0] = groupview.NewKeeping(rapid.SampledFrom([]int{0, 1, 3, 8, 25, 80, 1000}).Draw(t, "keep"))
+		grow()
+		views, err := projections.Open(ctx, filepath.Join(dir, "views.db"), w.log, opts)
+		require.NoError(t, err)
+		defer views.Close()
+		for range rapid.IntRange(0, 5).Draw(t, "parts") {
+			interruptedAfter(t, views, steps.Draw(t, "part"))
+			grow()
+		}
+		require.NoError(t, views.Rebuild(ctx, nil))
+		for _, v := range []*projections.Views{plain, views} {
+			require.NoError(t, v.WaitFor(ctx, w.head))
+		}
+		want, err := plain.Digest(ctx)
+		require.NoError(t, err)
+		got, err := views.Digest(ctx)
+		require.NoError(t, err)
+		require.Equal(t, want, got)
+	})
+}
+
+// interruptedAfter rebuilds views and stops after so many events, if they are as many.
+func interruptedAfter(t require.TestingT, views *projections.Views, events int) {
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	first := eventstore.Position(0)
+	err := views.Rebuild(ctx, func(done, _ eventstore.Position) {
+		if first = cmp.Or(first, done); done >= first+eventstore.Position(events) {
+			cancel()
+		}
+	})
+	if err != nil {
+		require.ErrorIs(t, err, context.Canceled)
 	}
 }
 
