@@ -51,7 +51,7 @@ func (c *Cluster) Start(t testing.TB, servers ...int) {
 // tryStream makes a stream that all servers keep, and deletes it. For some time after a
 // leader is there, it has not heard from all, and makes none.
 func (c *Cluster) tryStream(ctx context.Context) error {
-	connection, err := nats.Connect(c.URL(), nats.NoReconnect())
+	connection, err := nats.Connect(c.urls(probe), nats.NoReconnect())
 	if err != nil {
 		return err
 	}
