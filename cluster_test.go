@@ -163,7 +163,7 @@ func (c *clusterClients) run(t *testing.T, random *rand.Rand, fail func()) {
 			}
 		})
 	}
-	require.Eventually(t, func() bool { return done.Load() > clients*each/3 }, time.Minute, time.Millisecond)
+	require.Eventually(t, func() bool { return done.Load() > clients*each/3 }, 5*time.Minute, time.Millisecond)
 	fail()
 	all.Wait()
 	t.Logf("the longest that a client waited: %s", c.longest.Round(10*time.Millisecond))

@@ -49,7 +49,7 @@ func (c pausingConn) Read(b []byte) (int, error) {
 func TestPausedBeyondTheLease(t *testing.T) {
 	address := jetstreamtest.Shared(t).URL() + "/" + jetstreamtest.StreamName(t) + "?sync=always"
 	way := &pausing{}
-	paused := node(t, address, func(o *jetstream.Options) { o.NATS = []nats.Option{nats.SetCustomDialer(way)} })
+	paused := node(t, address, func(o *jetstream.Options) { o.NATS = append(o.NATS, nats.SetCustomDialer(way)) })
 	other := node(t, address)
 	appendAll(t, paused, 0, 5, 100)
 	follow := func(store *jetstream.Store) *consumers.Consumer {
