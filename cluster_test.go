@@ -53,7 +53,7 @@ func TestClusterKeepsTheRules(t *testing.T) {
 		alone, err := grouplog.Open(t.Context(), grouplog.Memory, &options)
 		require.NoError(t, err)
 		defer func() { require.NoError(t, alone.Close()) }()
-		address := fmt.Sprintf("%s/rules-%d?sync=always", cluster.URL(), runs)
+		address := cluster.URL() + "/" + jetstreamtest.StreamName(t) + "?sync=always"
 		nodes := []*grouplog.Engine{openNode(t, address, options), openNode(t, address, options), openNode(t, address, options)}
 		for i, w := range wishes {
 			if c, ok := w.Command.(commands.CreateGroup); ok && c.GroupID == "" {

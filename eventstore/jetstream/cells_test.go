@@ -18,8 +18,9 @@ import (
 // Cells on a cluster of three servers keep their contract, for any number of processes.
 func TestCells(t *testing.T) {
 	var logs atomic.Int64
+	name := jetstreamtest.StreamName(t)
 	eventstoretest.RunCells(t, func(t testing.TB) func() eventstore.Cells {
-		address := fmt.Sprintf("%s/cells-%d?sync=always", jetstreamtest.Shared(t).URL(), logs.Add(1))
+		address := fmt.Sprintf("%s/%s-%d?sync=always", jetstreamtest.Shared(t).URL(), name, logs.Add(1))
 		open := func() eventstore.Cells { return node(t, address) }
 		nodes := [2]eventstore.Cells{open(), open()}
 		var connected atomic.Int64
