@@ -5,6 +5,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	natsjetstream "github.com/nats-io/nats.go/jetstream"
 	"github.com/stretchr/testify/require"
@@ -31,7 +32,7 @@ func TestCells(t *testing.T) {
 // A bucket is not made by looking, shows itself as one of NATS, and belongs to one log.
 func TestBucket(t *testing.T) {
 	server := jetstreamtest.Start(t, &jetstreamtest.Options{Servers: 1})
-	js, err := natsjetstream.New(server.Connect(t))
+	js, err := natsjetstream.New(server.Connect(t), natsjetstream.WithDefaultTimeout(time.Minute))
 	require.NoError(t, err)
 	address := server.URL() + "/chess?sync=always"
 	alone := func(o *jetstream.Options) { o.Replicas = 1 }

@@ -153,7 +153,7 @@ func TestCredentials(t *testing.T) {
 func TestSettings(t *testing.T) {
 	t.Parallel()
 	c := jetstreamtest.Start(t, &jetstreamtest.Options{Servers: 1})
-	js, err := c.Connect(t).JetStream()
+	js, err := c.Connect(t).JetStream(nats.MaxWait(time.Minute))
 	require.NoError(t, err)
 	for what, change := range map[string]func(*nats.StreamConfig){
 		"no log of grouplog": func(s *nats.StreamConfig) { s.Metadata = nil },

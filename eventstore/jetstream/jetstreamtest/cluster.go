@@ -206,7 +206,7 @@ func (c *Cluster) ConnectSystem(t testing.TB, options ...nats.Option) *nats.Conn
 func connect(t testing.TB, url string, options ...nats.Option) *nats.Conn {
 	t.Helper()
 	usual := []nats.Option{
-		nats.MaxReconnects(-1), nats.ReconnectWait(tick), nats.Timeout(patience / 6), // two seconds are few on a busy machine
+		nats.MaxReconnects(-1), nats.ReconnectWait(tick), nats.Timeout(longest),
 		nats.ErrorHandler(func(*nats.Conn, *nats.Subscription, error) {}), // it would say what the test means to happen
 	}
 	connection, err := nats.Connect(url, append(usual, options...)...)

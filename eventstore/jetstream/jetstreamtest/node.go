@@ -79,8 +79,8 @@ func (n node) start() (*server.Server, error) {
 	o.HTTPHost, o.HTTPPort = "127.0.0.1", n.Monitor
 	o.NoSigs, o.LogFile = true, n.log()
 	o.Logtime = true
-	if o.AuthTimeout == 0 { // two seconds are few on a busy machine
-		o.AuthTimeout = patience.Seconds()
+	if o.AuthTimeout == 0 {
+		o.AuthTimeout = longest.Seconds()
 	}
 	if !n.Alone {
 		n.join(o)

@@ -36,7 +36,7 @@ func connect(t testing.TB, url string) jetstream.JetStream {
 	connection, err := nats.Connect(url, nats.Timeout(patience))
 	require.NoError(t, err)
 	t.Cleanup(connection.Close)
-	js, err := jetstream.New(connection)
+	js, err := jetstream.New(connection, jetstream.WithDefaultTimeout(patience))
 	require.NoError(t, err)
 	return js
 }
