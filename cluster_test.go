@@ -53,7 +53,7 @@ func TestClusterKeepsTheRules(t *testing.T) {
 		alone, err := grouplog.Open(t.Context(), grouplog.Memory, &options)
 		require.NoError(t, err)
 		defer func() { require.NoError(t, alone.Close()) }()
-		address := fmt.Sprintf("%s/rules-%d?sync=always", cluster.URL(), runs)
+		address := cluster.URL() + "/" + jetstreamtest.StreamName(t) + "?sync=always"
 		nodes := []*grouplog.Engine{openNode(t, address, options), openNode(t, address, options), openNode(t, address, options)}
 		for i, w := range wishes {
 			if c, ok := w.Command.(commands.CreateGroup); ok && c.GroupID == "" {
@@ -163,7 +163,7 @@ func (c *clusterClients) run(t *testing.T, random *rand.Rand, fail func()) {
 			}
 		})
 	}
-	require.Eventually(t, func() bool { return done.Load() > clients*each/3 }, time.Minute, time.Millisecond)
+	require.Eventually(t, func() bool { return done.Load() > clients*each/3 }, 5*time.Minute, time.Millisecond)
 	fail()
 	all.Wait()
 	t.Logf("the longest that a client waited: %s", c.longest.Round(10*time.Millisecond))

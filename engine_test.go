@@ -18,6 +18,7 @@ import (
 	"github.com/grouplog/grouplog/eventstore"
 	"github.com/grouplog/grouplog/eventstore/jetstream/jetstreamtest"
 	"github.com/grouplog/grouplog/eventstore/memory"
+	"github.com/grouplog/grouplog/eventstore/sqlite"
 	"github.com/grouplog/grouplog/projections/groupview"
 )
 
@@ -201,7 +202,13 @@ func TestEverythingSurvivesReopening(t *testing.T) {
 // state.
 func TestTwoEnginesOnOneFile(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "groups.db")
-	engines := []*grouplog.Engine{openFile(t, path, nil), openFile(t, path, nil)}
+	open := func() *grouplog.Engine { // with more patience, as neither asks again
+		store, err := sqlite.Open(t.Context(), path, &sqlite.Options{BusyTimeout: time.Minute})
+		require.NoError(t, err)
+		t.Cleanup(func() { require.NoError(t, store.Close()) })
+		return openFile(t, path, &grouplog.Options{Store: store})
+	}
+	engines := []*grouplog.Engine{open(), open()}
 	_, err := engines[0].As("alice").CreateGroup(t.Context(), domain.Public, "chess", "Chess")
 	require.NoError(t, err)
 	_, err = engines[1].As("bob").CreateGroup(t.Context(), domain.Public, "chess", "Chess")
@@ -248,8 +255,8 @@ func TestCloseSaysWhoWasNotTold(t *testing.T) {
 	_, err = engine.As("alice").CreateGroup(t.Context(), domain.Meeting, "standup", "Stand-up")
 	require.NoError(t, err)
 	<-entered
-	time.AfterFunc(50*time.Millisecond, func() { close(stuck) }) // Close waits for the call under way
 	require.ErrorContains(t, engine.Close(), "not told everything")
+	close(stuck)
 }
 
 func TestCustomTypesAndChangedCells(t *testing.T) {

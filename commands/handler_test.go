@@ -45,7 +45,7 @@ func eachLog(t *testing.T, test func(t *testing.T, l log)) {
 	t.Run("sqlite", func(t *testing.T) {
 		path := filepath.Join(t.TempDir(), "groups.db")
 		test(t, log{"sqlite", func() eventstore.Store {
-			db, err := sqlite.Open(context.Background(), path, nil)
+			db, err := sqlite.Open(context.Background(), path, &sqlite.Options{BusyTimeout: time.Minute})
 			require.NoError(t, err)
 			t.Cleanup(func() { require.NoError(t, db.Close()) })
 			return db

@@ -80,7 +80,7 @@ func (b *background) end() {
 func (b *background) until(t *testing.T, more int64) {
 	t.Helper()
 	to := b.done.Load() + more
-	require.Eventually(t, func() bool { return b.done.Load() >= to }, 2*time.Minute, 10*time.Millisecond, "it goes on")
+	require.Eventually(t, func() bool { return b.done.Load() >= to }, 5*time.Minute, 10*time.Millisecond, "it goes on")
 }
 
 // count is callers who add to one cell.

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	natsjetstream "github.com/nats-io/nats.go/jetstream"
 	"github.com/stretchr/testify/require"
@@ -18,8 +19,9 @@ import (
 // Cells on a cluster of three servers keep their contract, for any number of processes.
 func TestCells(t *testing.T) {
 	var logs atomic.Int64
+	name := jetstreamtest.StreamName(t)
 	eventstoretest.RunCells(t, func(t testing.TB) func() eventstore.Cells {
-		address := fmt.Sprintf("%s/cells-%d?sync=always", jetstreamtest.Shared(t).URL(), logs.Add(1))
+		address := fmt.Sprintf("%s/%s-%d?sync=always", jetstreamtest.Shared(t).URL(), name, logs.Add(1))
 		open := func() eventstore.Cells { return node(t, address) }
 		nodes := [2]eventstore.Cells{open(), open()}
 		var connected atomic.Int64
@@ -30,7 +32,7 @@ func TestCells(t *testing.T) {
 // A bucket is not made by looking, shows itself as one of NATS, and belongs to one log.
 func TestBucket(t *testing.T) {
 	server := jetstreamtest.Start(t, &jetstreamtest.Options{Servers: 1})
-	js, err := natsjetstream.New(server.Connect(t))
+	js, err := natsjetstream.New(server.Connect(t), natsjetstream.WithDefaultTimeout(time.Minute))
 	require.NoError(t, err)
 	address := server.URL() + "/chess?sync=always"
 	alone := func(o *jetstream.Options) { o.Replicas = 1 }

@@ -134,7 +134,7 @@ func TestRestoredStream(t *testing.T) {
 	appendAll(t, store, 0, 5, 100)
 	require.NoError(t, store.Close())
 
-	js, err := c.Connect(t).JetStream()
+	js, err := c.Connect(t).JetStream(nats.MaxWait(time.Minute))
 	require.NoError(t, err)
 	_, err = js.AddStream(&nats.StreamConfig{Name: "another"}) // a server that deletes its last stream is not ready for the next at once
 	require.NoError(t, err)
@@ -187,7 +187,7 @@ func TestForeignMessages(t *testing.T) {
 			address := c.URL() + "/" + log + "?sync=always"
 			first := node(t, address)
 			appendAll(t, first, 0, 2, 10)
-			js, err := conn.JetStream()
+			js, err := conn.JetStream(nats.MaxWait(time.Minute))
 			require.NoError(t, err)
 			stored, err := js.GetMsg("GROUPLOG-"+log, 1)
 			require.NoError(t, err)

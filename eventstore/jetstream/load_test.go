@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/anishathalye/porcupine"
+	"github.com/nats-io/nats.go"
 	"github.com/stretchr/testify/require"
 
 	"github.com/grouplog/grouplog/eventstore"
@@ -21,7 +22,7 @@ import (
 // node opens a log as a process on another machine would: with a replica of its own.
 func node(t testing.TB, address string, change ...func(*jetstream.Options)) *jetstream.Store {
 	t.Helper()
-	options := &jetstream.Options{}
+	options := &jetstream.Options{NATS: []nats.Option{nats.Timeout(10 * time.Second)}} // two are few on a busy machine
 	for _, c := range change {
 		c(options)
 	}
@@ -210,5 +211,5 @@ func (l *load) model() porcupine.Model {
 func (l *load) untilAcks(t testing.TB, more int64) {
 	t.Helper()
 	want := l.acks.Load() + more
-	require.Eventually(t, func() bool { return l.acks.Load() >= want }, time.Minute, 10*time.Millisecond, "appends are acknowledged")
+	require.Eventually(t, func() bool { return l.acks.Load() >= want }, 5*time.Minute, 10*time.Millisecond, "appends are acknowledged")
 }

@@ -3,6 +3,7 @@ package jetstream_test
 import (
 	"net"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -43,13 +44,49 @@ func (c pausingConn) Read(b []byte) (int, error) {
 	return n, err
 }
 
+// slow is a way to the servers on which whatever comes takes so long.
+type slow struct{ atomic.Int64 }
+
+func (s *slow) Dial(network, address string) (net.Conn, error) {
+	conn, err := net.Dial(network, address)
+	return slowConn{conn, s}, err
+}
+
+type slowConn struct {
+	net.Conn
+	slow *slow
+}
+
+func (c slowConn) Read(b []byte) (int, error) {
+	n, err := c.Conn.Read(b)
+	<-time.After(time.Duration(c.slow.Load()))
+	return n, err
+}
+
+// An answer that takes longer than it is waited for at first is waited for.
+func TestCellOverASlowWay(t *testing.T) {
+	t.Parallel()
+	way := &slow{}
+	store := node(t, jetstreamtest.Shared(t).URL()+"/"+jetstreamtest.StreamName(t)+"?sync=always", func(o *jetstream.Options) {
+		o.ReadTimeout, o.NATS = time.Minute, append(o.NATS, nats.SetCustomDialer(way))
+	})
+	at, err := store.SetCell(t.Context(), "a", []byte("value"), 0)
+	require.NoError(t, err)
+	way.Store(int64(1200 * time.Millisecond))
+	value, revision, err := store.Cell(t.Context(), "a")
+	way.Store(0)
+	require.NoError(t, err)
+	require.Equal(t, "value", string(value))
+	require.Equal(t, at, revision)
+}
+
 // A node that is paused for longer than its lease loses it. What it had begun arrives when
 // it goes on, too late: its progress overwrites nothing, and its append, decided on what
 // was, is a conflict.
 func TestPausedBeyondTheLease(t *testing.T) {
 	address := jetstreamtest.Shared(t).URL() + "/" + jetstreamtest.StreamName(t) + "?sync=always"
 	way := &pausing{}
-	paused := node(t, address, func(o *jetstream.Options) { o.NATS = []nats.Option{nats.SetCustomDialer(way)} })
+	paused := node(t, address, func(o *jetstream.Options) { o.NATS = append(o.NATS, nats.SetCustomDialer(way)) })
 	other := node(t, address)
 	appendAll(t, paused, 0, 5, 100)
 	follow := func(store *jetstream.Store) *consumers.Consumer {

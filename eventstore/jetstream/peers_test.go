@@ -39,31 +39,33 @@ var streams = func() (all []string) {
 	return all
 }()
 
-// shares counts the streams that each store owns; ok is false while they do not agree.
-func shares(stores []*jetstream.Store) (owned []int, ok bool) {
-	owned = make([]int, len(stores))
+// owners are the nodes that own each stream; ok is false while the stores do not agree,
+// as where one has not heard another for a second.
+func owners(stores []*jetstream.Store) (owner map[string]string, ok bool) {
+	owner = map[string]string{}
 	for _, stream := range streams {
-		owners := map[string]bool{}
 		here := 0
-		for i, s := range stores {
-			owner, own := s.Owner(stream)
-			owners[owner] = true
+		for _, s := range stores {
+			node, own := s.Owner(stream)
+			if owner[stream] != "" && owner[stream] != node {
+				return nil, false
+			}
+			owner[stream] = node
 			if own {
-				owned[i]++
 				here++
 			}
 		}
-		if len(owners) != 1 || here != 1 {
+		if here != 1 {
 			return nil, false
 		}
 	}
-	return owned, true
+	return owner, true
 }
 
-func agree(t *testing.T, stores []*jetstream.Store) (owned []int) {
+func agree(t *testing.T, stores []*jetstream.Store) (owner map[string]string) {
 	t.Helper()
-	require.Eventually(t, func() (ok bool) { owned, ok = shares(stores); return ok }, time.Minute, 10*time.Millisecond)
-	return owned
+	require.Eventually(t, func() (ok bool) { owner, ok = owners(stores); return ok }, time.Minute, 10*time.Millisecond)
+	return owner
 }
 
 // Nodes that answer own about as many streams each, agree whose each is, and a node that
@@ -76,24 +78,23 @@ func TestOwners(t *testing.T) {
 	for _, s := range stores[:3] {
 		stops = append(stops, s.Answer(echo))
 	}
-	owned := agree(t, stores[:3])
-	for _, n := range owned {
-		assert.Greater(t, n, len(streams)/6)
+	before := agree(t, stores[:3])
+	owned := map[string]int{}
+	for _, node := range before {
+		owned[node]++
+	}
+	for _, s := range stores[:3] {
+		assert.Greater(t, owned[nodeID(t, s)], len(streams)/6)
 	}
 	_, here = stores[3].Owner("group:1")
 	require.True(t, here, "one that does not answer itself decides for itself")
 
-	before := map[string]string{}
-	for _, stream := range streams {
-		before[stream], _ = stores[0].Owner(stream)
-	}
-	last, _ := stores[2].Owner(ownStream(t, stores[2]))
+	last := nodeID(t, stores[2])
 	stops[2]()
 	_, here = stores[2].Owner("group:1")
 	require.True(t, here)
-	agree(t, stores[:2])
-	for _, stream := range streams {
-		if now, _ := stores[0].Owner(stream); before[stream] != last {
+	for stream, now := range agree(t, stores[:2]) {
+		if before[stream] != last {
 			require.Equal(t, before[stream], now)
 		}
 	}
@@ -123,10 +124,12 @@ func TestOwnersAfterAStop(t *testing.T) {
 	}
 }
 
-func ownStream(t *testing.T, s *jetstream.Store) string {
+// nodeID is what the others know a store as.
+func nodeID(t *testing.T, s *jetstream.Store) string {
+	t.Helper()
 	for _, stream := range streams {
-		if _, here := s.Owner(stream); here {
-			return stream
+		if node, here := s.Owner(stream); here {
+			return node
 		}
 	}
 	require.FailNow(t, "it owns nothing")
@@ -145,7 +148,7 @@ func TestAsk(t *testing.T) {
 		return echo(ctx, request)
 	})
 	agree(t, stores)
-	other, _ := stores[0].Owner(ownStream(t, stores[1]))
+	other := nodeID(t, stores[1])
 	answer, err := stores[0].Ask(t.Context(), other, []byte("yet"))
 	require.NoError(t, err)
 	assert.Equal(t, "not yet", string(answer))
@@ -158,6 +161,7 @@ func TestAsk(t *testing.T) {
 	_, err = stores[0].Ask(t.Context(), "nobody", nil)
 	require.ErrorIs(t, err, eventstore.ErrNoPeer)
 	stop()
+	agree(t, stores[:1]) // it has heard so, and does not ask by way of a server that has not
 	_, err = stores[0].Ask(t.Context(), other, nil)
 	require.ErrorIs(t, err, eventstore.ErrNoPeer)
 	_, err = openNodes(t, 1)[0].Ask(t.Context(), other, nil)
@@ -176,7 +180,7 @@ func TestAskWithoutAnAnswer(t *testing.T) {
 		return request
 	})
 	agree(t, stores)
-	other, _ := stores[0].Owner(ownStream(t, stores[1]))
+	other := nodeID(t, stores[1])
 	ctx, cancel := context.WithCancel(t.Context())
 	failed := make(chan error, 2)
 	go func() {
@@ -210,7 +214,7 @@ func TestAskADeadNode(t *testing.T) {
 	defer stores[0].Answer(echo)()
 	stop := stores[1].Answer(func(context.Context, []byte) []byte { close(entered); <-open; return nil })
 	agree(t, stores)
-	other, _ := stores[0].Owner(ownStream(t, stores[1]))
+	other := nodeID(t, stores[1])
 	failed := make(chan error)
 	go func() {
 		_, err := stores[0].Ask(t.Context(), other, nil)

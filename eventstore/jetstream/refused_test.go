@@ -108,7 +108,11 @@ func TestConfigs(t *testing.T) {
 	})
 	store := node(t, c.URL())
 	appendAll(t, store, 0, 3, 100)
-	status, err := store.Status(t.Context())
+	var status jetstream.Status
+	require.Eventually(t, func() bool { // most of the servers are enough for an answer
+		status, err = store.Status(t.Context())
+		return err != nil || len(status.Syncing) == 3
+	}, time.Minute, 10*time.Millisecond)
 	require.NoError(t, err)
 	require.Equal(t, map[string]bool{"n1": true, "n2": true, "n3": true}, status.Syncing)
 	require.Len(t, status.Streams, 1)
@@ -118,6 +122,23 @@ func TestConfigs(t *testing.T) {
 
 	c.Stop(t, (c.Leader(t, status.Streams[0].Name)+1)%3)
 	require.Len(t, records(t, node(t, c.URL())), 3, "a server that is down says nothing, and is not needed")
+}
+
+// Servers that are slow to say so are asked again.
+func TestServersThatAreSlowToSay(t *testing.T) {
+	t.Parallel()
+	c := jetstreamtest.Start(t, &jetstreamtest.Options{Servers: 1})
+	servers := c.Connect(t)
+	asked := 0
+	_, err := servers.Subscribe("$SYS.REQ.SERVER.PING.JSZ", func(m *nats.Msg) {
+		asked++
+		for n := range min(asked, 3) {
+			assert.NoError(t, m.Respond(fmt.Appendf(nil, `{"server":{"name":"n%d"},"data":{"config":{"sync_always":true}}}`, n)))
+		}
+	})
+	require.NoError(t, err)
+	require.NoError(t, servers.Flush())
+	requireRefused(t, c.URL()+"/x", &jetstream.Options{MustExist: true}, fs.ErrNotExist) // which comes after that
 }
 
 func TestCredentials(t *testing.T) {
@@ -132,7 +153,7 @@ func TestCredentials(t *testing.T) {
 func TestSettings(t *testing.T) {
 	t.Parallel()
 	c := jetstreamtest.Start(t, &jetstreamtest.Options{Servers: 1})
-	js, err := c.Connect(t).JetStream()
+	js, err := c.Connect(t).JetStream(nats.MaxWait(time.Minute))
 	require.NoError(t, err)
 	for what, change := range map[string]func(*nats.StreamConfig){
 		"no log of grouplog": func(s *nats.StreamConfig) { s.Metadata = nil },
@@ -169,12 +190,13 @@ func TestNoQuorum(t *testing.T) {
 	t.Parallel()
 	c := jetstreamtest.Start(t, nil)
 	address := c.URL() + "/quorum?sync=always"
-	store := node(t, address, func(o *jetstream.Options) { o.AppendTimeout, o.ReadTimeout = 5*time.Second, 5*time.Second })
+	store := node(t, address)
+	hasty := node(t, address, func(o *jetstream.Options) { o.AppendTimeout, o.ReadTimeout = 5*time.Second, 5*time.Second })
 	appendAll(t, store, 0, 3, 100)
 	c.Stop(t, 0, 1)
-	_, err := store.Append(t.Context(), eventstore.Commit{Stream: "s", Outcome: &eventstore.Outcome{CommandID: "c"}})
+	_, err := hasty.Append(t.Context(), eventstore.Commit{Stream: "s", Outcome: &eventstore.Outcome{CommandID: "c"}})
 	require.True(t, errors.Is(err, jetstream.ErrUnavailable) || errors.Is(err, eventstore.ErrUnknown), "%v", err)
-	head, err := store.Head(t.Context())
+	head, err := hasty.Head(t.Context())
 	require.True(t, errors.Is(err, jetstream.ErrUnavailable) || head == 3, "%v", err)
 	require.Eventually(t, func() bool { // the leader does not notice at once that it is alone
 		other, err := jetstream.Open(t.Context(), address, filepath.Join(t.TempDir(), "r.db"), &jetstream.Options{ReadTimeout: time.Second})
@@ -184,7 +206,7 @@ func TestNoQuorum(t *testing.T) {
 		return errors.Is(err, jetstream.ErrUnavailable) && strings.Contains(err.Error(), "most of its servers run")
 	}, time.Minute, 10*time.Millisecond)
 	c.Start(t, 0, 1)
-	require.Eventually(t, func() bool { head, err := store.Head(t.Context()); return err == nil && head == 3 }, time.Minute, 10*time.Millisecond)
+	require.Eventually(t, func() bool { head, err := store.Head(t.Context()); return err == nil && head == 3 }, 2*time.Minute, 10*time.Millisecond)
 	appendAll(t, store, 3, 6, 100)
 }
 

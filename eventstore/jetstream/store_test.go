@@ -28,13 +28,13 @@ func TestStoreOfShards(t *testing.T) {
 // its own.
 func conformance(t *testing.T, servers string, options jetstream.Options) {
 	var mu sync.Mutex
-	addresses := map[string]string{} // by directory
+	name, addresses := jetstreamtest.StreamName(t), map[string]string{} // by directory
 	features := eventstoretest.Features{Persistent: true, MultiProcess: true, Unordered: true}
 	eventstoretest.Run(t, features, func(t testing.TB, dir string) eventstore.Store {
 		mu.Lock()
 		address := addresses[dir]
 		if address == "" {
-			address = fmt.Sprintf("%s/log-%d?sync=always", servers, len(addresses))
+			address = fmt.Sprintf("%s/%s-%d?sync=always", servers, name, len(addresses))
 			addresses[dir] = address
 		}
 		mu.Unlock()

@@ -55,7 +55,7 @@ func (s *Store) askSync(ctx context.Context) ([]serverSync, error) {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
 	if len(s.options.Monitors) == 0 {
-		return askConnection(ctx, s.conn), nil
+		return s.askConnection(ctx), nil
 	}
 	var servers []serverSync
 	var errs []error
@@ -77,12 +77,23 @@ type setup struct {
 	} `json:"config"`
 }
 
-// stall is how long to wait for another server's answer.
+// stall is how long to wait for another server's answer, at first.
 const stall = 300 * time.Millisecond
 
-// askConnection asks all servers at once. An account that may not ask gets no answers.
-func askConnection(ctx context.Context, conn *nats.Conn) (servers []serverSync) {
-	answers, err := natsext.RequestMany(ctx, conn, "$SYS.REQ.SERVER.PING.JSZ", nil, natsext.RequestManyStall(stall))
+// askConnection asks all servers at once, and where some answer, but not most of those that
+// hold the log, again: servers may have much to do, or have just found each other. An
+// account that may not ask gets no answers.
+func (s *Store) askConnection(ctx context.Context) (servers []serverSync) {
+	for wait := stall; ; wait *= 2 {
+		servers = askOnce(ctx, s.conn, wait)
+		if len(servers) == 0 || len(servers) > s.options.Replicas/2 || ctx.Err() != nil {
+			return servers
+		}
+	}
+}
+
+func askOnce(ctx context.Context, conn *nats.Conn, wait time.Duration) (servers []serverSync) {
+	answers, err := natsext.RequestMany(ctx, conn, "$SYS.REQ.SERVER.PING.JSZ", nil, natsext.RequestManyStall(wait))
 	if err != nil {
 		return nil
 	}

@@ -157,17 +157,21 @@ func (c *Cluster) all() []int {
 }
 
 // URL is where clients find the cluster, all servers of it: what nats.Connect takes.
-func (c *Cluster) URL() string {
+func (c *Cluster) URL() string { return c.urls(c.options.App) }
+
+func (c *Cluster) urls(user *url.Userinfo) string {
 	urls := make([]string, c.N())
 	for i := range urls {
-		urls[i] = c.URLOf(i)
+		urls[i] = c.urlOf(i, user)
 	}
 	return strings.Join(urls, ",")
 }
 
 // URLOf is where clients find one server, and are told of no other.
-func (c *Cluster) URLOf(server int) string {
-	u := url.URL{Scheme: "nats", Host: address(c.members[server].Client), User: c.options.App}
+func (c *Cluster) URLOf(server int) string { return c.urlOf(server, c.options.App) }
+
+func (c *Cluster) urlOf(server int, user *url.Userinfo) string {
+	u := url.URL{Scheme: "nats", Host: address(c.members[server].Client), User: user}
 	return u.String()
 }
 
@@ -196,18 +200,13 @@ func (c *Cluster) ConnectTo(t testing.TB, server int, options ...nats.Option) *n
 // themselves.
 func (c *Cluster) ConnectSystem(t testing.TB, options ...nats.Option) *nats.Conn {
 	t.Helper()
-	password, _ := c.options.System.Password()
-	var urls []string
-	for _, m := range c.members {
-		urls = append(urls, "nats://"+address(m.Client))
-	}
-	return connect(t, strings.Join(urls, ","), append(options, nats.UserInfo(c.options.System.Username(), password))...)
+	return connect(t, c.urls(c.options.System), options...)
 }
 
 func connect(t testing.TB, url string, options ...nats.Option) *nats.Conn {
 	t.Helper()
 	usual := []nats.Option{
-		nats.MaxReconnects(-1), nats.ReconnectWait(tick),
+		nats.MaxReconnects(-1), nats.ReconnectWait(tick), nats.Timeout(longest),
 		nats.ErrorHandler(func(*nats.Conn, *nats.Subscription, error) {}), // it would say what the test means to happen
 	}
 	connection, err := nats.Connect(url, append(usual, options...)...)

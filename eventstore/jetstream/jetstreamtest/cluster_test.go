@@ -3,6 +3,7 @@ package jetstreamtest_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -31,13 +32,26 @@ type journal struct {
 func newJournal(t testing.TB, c *jetstreamtest.Cluster) journal {
 	t.Helper()
 	j := journalOn(t, c.Connect(t), jetstreamtest.StreamName(t))
-	require.Eventually(t, func() bool {
-		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
-		defer cancel()
+	insist(t, func(ctx context.Context) error {
 		_, err := j.CreateStream(ctx, jetstream.StreamConfig{Name: j.name, Subjects: []string{j.name}, Replicas: c.N()})
-		return err == nil
-	}, time.Minute, 20*time.Millisecond)
+		return err
+	})
 	return j
+}
+
+// insist asks until there is no error, and each time waits longer for an answer.
+func insist(t testing.TB, ask func(context.Context) error) {
+	t.Helper()
+	begun := time.Now()
+	for long := time.Second; ; long = min(2*long, time.Minute) {
+		ctx, cancel := context.WithTimeout(t.Context(), long)
+		err := ask(ctx)
+		cancel()
+		if err == nil {
+			return
+		}
+		require.Less(t, time.Since(begun), 5*time.Minute, err)
+	}
 }
 
 func journalOn(t testing.TB, connection *nats.Conn, name string) journal {
@@ -56,15 +70,7 @@ func (j journal) publish(ctx context.Context, text string) error {
 // insist publishes a message until it is acknowledged.
 func (j journal) insist(t testing.TB, text string) {
 	t.Helper()
-	for {
-		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
-		err := j.publish(ctx, text)
-		cancel()
-		if err == nil {
-			return
-		}
-		require.NoError(t, t.Context().Err(), err)
-	}
+	insist(t, func(ctx context.Context) error { return j.publish(ctx, text) })
 }
 
 // fill publishes so many messages, each acknowledged.
@@ -76,20 +82,40 @@ func (j journal) fill(t testing.TB, n int) {
 }
 
 // texts are the messages as the stream's leader gives them, and "!" where it has none.
-func (j journal) texts(t testing.TB) []string {
+func (j journal) texts(t testing.TB) (all []string) {
 	t.Helper()
-	s, err := j.Stream(t.Context(), j.name)
-	require.NoError(t, err)
-	var all []string
+	var s jetstream.Stream
+	insist(t, func(ctx context.Context) (err error) {
+		s, err = j.Stream(ctx, j.name)
+		return err
+	})
 	for n := uint64(1); n <= s.CachedInfo().State.LastSeq; n++ {
-		m, err := s.GetMsg(t.Context(), n)
-		if err != nil {
-			all = append(all, "!")
-			continue
-		}
-		all = append(all, string(m.Data))
+		insist(t, func(ctx context.Context) error {
+			m, err := s.GetMsg(ctx, n)
+			var none *jetstream.APIError
+			switch {
+			case errors.As(err, &none) && none.Code != http.StatusServiceUnavailable:
+				all = append(all, "!")
+			case err != nil:
+				return err
+			default:
+				all = append(all, string(m.Data))
+			}
+			return nil
+		})
 	}
 	return all
+}
+
+// textsOf are the messages as a server gives them that leads the stream all the while.
+func (j journal) textsOf(t testing.TB, c *jetstreamtest.Cluster, server int) []string {
+	t.Helper()
+	for {
+		c.Lead(t, j.name, server)
+		if all := j.texts(t); c.Leader(t, j.name) == server {
+			return all
+		}
+	}
 }
 
 // get asks a server's monitoring.
@@ -123,8 +149,7 @@ func TestShared(t *testing.T) {
 		var v varz
 		get(t, c.Monitor(i)+"/varz", &v)
 		require.True(t, v.JetStream.Config.SyncAlways)
-		c.Lead(t, j.name, i)
-		require.Equal(t, i, c.Leader(t, j.name))
+		require.Len(t, j.textsOf(t, c, i), 10)
 	}
 	require.Same(t, c, jetstreamtest.Shared(t))
 }
@@ -151,6 +176,6 @@ func requireStranger(t testing.TB, c *jetstreamtest.Cluster, who *url.Userinfo) 
 	where, err := url.Parse(c.URLOf(0))
 	require.NoError(t, err)
 	where.User = who
-	_, err = nats.Connect(where.String())
+	_, err = nats.Connect(where.String(), nats.Timeout(time.Minute))
 	require.ErrorIs(t, err, nats.ErrAuthorization)
 }

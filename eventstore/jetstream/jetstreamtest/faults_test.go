@@ -18,8 +18,7 @@ import (
 func (j journal) whole(t testing.TB, c *jetstreamtest.Cluster, want []string) {
 	t.Helper()
 	for i := range c.N() {
-		c.Lead(t, j.name, i)
-		require.Equal(t, want, j.texts(t), "server %d", i)
+		require.Equal(t, want, j.textsOf(t, c, i), "server %d", i)
 	}
 }
 
@@ -61,7 +60,7 @@ func TestPartition(t *testing.T) {
 
 	others.insist(t, "to the new leader")
 	require.NotEqual(t, old, c.Leader(t, j.name))
-	require.NoError(t, others.publish(t.Context(), "again"))
+	others.insist(t, "again")
 
 	c.Heal(t)
 	c.Settle(t, j.name)
@@ -178,10 +177,7 @@ func damage(t *testing.T, how func(c *jetstreamtest.Cluster, stream string)) (st
 	c.Start(t, 0)
 	c.Settle(t, j.name)
 	state = c.State(t, 0, j.name)
-	c.Lead(t, j.name, 0)
-	damaged = j.texts(t)
-	c.Lead(t, j.name, 1)
-	sound = j.texts(t)
+	damaged, sound = j.textsOf(t, c, 0), j.textsOf(t, c, 1)
 	require.Len(t, sound, 24)
 	require.NotContains(t, sound, "!")
 	return state, damaged, sound

@@ -28,6 +28,11 @@ func (n node) log() string { return filepath.Join(n.Dir, "..", fmt.Sprint(n.Numb
 
 func address(port int) string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(port)) }
 
+// probe is who tries whether streams can be made, in an account apart: a server removes the
+// directory of an account some time after its last stream was deleted, and whoever makes the
+// next stream there at that moment is refused.
+var probe = url.UserPassword("probe", "probe")
+
 // file is the configuration of every server of a cluster that is given none.
 func (o *Options) file() string {
 	var b strings.Builder
@@ -46,7 +51,8 @@ func (o *Options) file() string {
 		password, _ := u.Password()
 		return fmt.Sprintf("users: [{user: %q, password: %q}]", u.Username(), password)
 	}
-	fmt.Fprintf(&b, "}\naccounts {\n  APP: {jetstream: enabled, %s}\n  SYS: {%s}\n}\nsystem_account: SYS\n%s%s\n", user(app), user(o.System), anybody, o.Config)
+	fmt.Fprintf(&b, "}\naccounts {\n  APP: {jetstream: enabled, %s}\n  PROBE: {jetstream: enabled, %s}\n  SYS: {%s}\n}\nsystem_account: SYS\n%s%s\n",
+		user(app), user(probe), user(o.System), anybody, o.Config)
 	return b.String()
 }
 
@@ -73,6 +79,9 @@ func (n node) start() (*server.Server, error) {
 	o.HTTPHost, o.HTTPPort = "127.0.0.1", n.Monitor
 	o.NoSigs, o.LogFile = true, n.log()
 	o.Logtime = true
+	if o.AuthTimeout == 0 {
+		o.AuthTimeout = longest.Seconds()
+	}
 	if !n.Alone {
 		n.join(o)
 	}

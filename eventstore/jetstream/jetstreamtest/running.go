@@ -51,7 +51,7 @@ func (c *Cluster) Start(t testing.TB, servers ...int) {
 // tryStream makes a stream that all servers keep, and deletes it. For some time after a
 // leader is there, it has not heard from all, and makes none.
 func (c *Cluster) tryStream(ctx context.Context) error {
-	connection, err := nats.Connect(c.URL(), nats.NoReconnect())
+	connection, err := nats.Connect(c.urls(probe), nats.NoReconnect())
 	if err != nil {
 		return err
 	}
@@ -167,8 +167,9 @@ func (c *Cluster) pause(t testing.TB, on bool, servers []int) {
 }
 
 const (
-	patience = time.Minute           // after which a test gives up
+	patience = 3 * time.Minute       // after which a test gives up
 	tick     = 20 * time.Millisecond // between two looks at what it waits for
+	longest  = 10 * time.Second      // for one answer, or a connection: two seconds are few on a busy machine
 )
 
 // await asks for something until it is there, which is when there is no error. Each time
@@ -180,7 +181,7 @@ func await(t testing.TB, what string, ask func(context.Context) error) {
 	defer cancel()
 	again := time.NewTicker(tick)
 	defer again.Stop()
-	for long := 200 * time.Millisecond; ; long = min(2*long, patience/10) {
+	for long := 200 * time.Millisecond; ; long = min(2*long, longest) {
 		one, stop := context.WithTimeout(ctx, long)
 		err := ask(one)
 		stop()

@@ -6,7 +6,6 @@ import (
 	"os"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/ThreeDotsLabs/watermill/message"
 	"github.com/nats-io/nats-server/v2/server"
@@ -34,10 +33,10 @@ func broker(t *testing.T) *server.Server {
 // connect is JetStream at a server.
 func connect(t testing.TB, url string) jetstream.JetStream {
 	t.Helper()
-	connection, err := nats.Connect(url)
+	connection, err := nats.Connect(url, nats.Timeout(patience))
 	require.NoError(t, err)
 	t.Cleanup(connection.Close)
-	js, err := jetstream.New(connection)
+	js, err := jetstream.New(connection, jetstream.WithDefaultTimeout(patience))
 	require.NoError(t, err)
 	return js
 }
@@ -71,7 +70,7 @@ func (p natsPublisher) Publish(topic string, messages ...*message.Message) error
 		for key, value := range m.Metadata {
 			out.Header.Set(key, value)
 		}
-		ctx, cancel := context.WithTimeout(m.Context(), 5*time.Second)
+		ctx, cancel := context.WithTimeout(m.Context(), patience)
 		_, err := p.PublishMsg(ctx, out)
 		cancel()
 		if err != nil {

@@ -23,23 +23,29 @@ import (
 // mailer is a program that embeds the engine: it listens under the name "mailer" from
 // the start, and says what it is told, a line each, when it has handled it:
 //
-//	mailer [--fail GROUP] [--slow TIME] [--stay] DB
+//	mailer [--fail GROUP] [--slow TIME] [--long] [--stay] DB
 //
 // What it is told of a group that is to fail it cannot handle, and has one attempt. It
-// ends when it has come to the end of the log, or, with --stay, when it is killed.
+// ends when it has come to the end of the log, or, with --stay, when it is killed. With
+// --long, its lines are so long that a pipe takes few of them.
 func mailer() {
 	flags := flag.NewFlagSet("mailer", flag.ExitOnError)
 	fail := flags.String("fail", "", "")
 	slow := flags.Duration("slow", 0, "")
+	long := flags.Bool("long", false, "")
 	stay := flags.Bool("stay", false, "")
 	_ = flags.Parse(os.Args[1:])
-	if err := mail(context.Background(), flags.Arg(0), *fail, *slow, *stay); err != nil {
+	end := "\n"
+	if *long {
+		end = " " + strings.Repeat(".", 1000) + end
+	}
+	if err := mail(context.Background(), flags.Arg(0), *fail, *slow, end, *stay); err != nil {
 		fmt.Fprintln(os.Stderr, "mailer:", err)
 		os.Exit(1)
 	}
 }
 
-func mail(ctx context.Context, db, fail string, slow time.Duration, stay bool) (err error) {
+func mail(ctx context.Context, db, fail string, slow time.Duration, end string, stay bool) (err error) {
 	engine, err := grouplog.Open(ctx, db, &grouplog.Options{MustExist: true, Poll: 10 * time.Millisecond})
 	if err != nil {
 		return err
@@ -54,7 +60,7 @@ func mail(ctx context.Context, db, fail string, slow time.Duration, stay bool) (
 		if d.GroupID == fail {
 			return errors.New("no mail for this group")
 		}
-		_, err := fmt.Printf("%s %s %s %d %s\n", d.ID, d.Kind, d.GroupID, d.Attempt, d.Occasion)
+		_, err := fmt.Printf("%s %s %s %d %s%s", d.ID, d.Kind, d.GroupID, d.Attempt, d.Occasion, end)
 		return err
 	}, opts...)
 	if err != nil {
@@ -92,7 +98,7 @@ func TestListenerThroughKills(t *testing.T) {
 	runMain(t, exitDone, "import", file, "--db", db)
 	seen, last, kills := map[string]int{}, map[string]string{}, 0
 	for round := 0; ; round++ {
-		cmd, out := program(t, "mailer", "--slow", "100us", db)
+		cmd, out := program(t, "mailer", "--slow", "100us", "--long", db)
 		for n := 0; out.Scan(); n++ {
 			fields := strings.Fields(out.Text())
 			id, group := fields[0], fields[2]
