@@ -21,11 +21,48 @@ const insertEvent = `INSERT INTO events
 	(position, stream, version, type, schema, actor, app_admin, time, command_id, data, checksum)
 	VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
 
-// durable is the address of a log for the driver, with the settings of the store's
-// writer.
+// durable is the address of a log for the driver, with those settings of the store's
+// writer that an address can say.
 func durable(path string) (string, error) {
 	uri, err := address(path)
 	return uri + "?mode=rw&_busy_timeout=5000&_foreign_keys=1&_journal_mode=WAL&_synchronous=FULL&_txlock=immediate&_cache_size=-65536&_mutex=no", err
+}
+
+// settings are the others.
+const settings = "PRAGMA fullfsync = 1; PRAGMA checkpoint_fullfsync = 1; PRAGMA journal_size_limit = 67108864"
+
+// readBack is what a floor is not measured without.
+var readBack = map[string]driver.Value{
+	"PRAGMA synchronous": int64(2), "PRAGMA journal_mode": "wal", "PRAGMA fullfsync": int64(1), "PRAGMA checkpoint_fullfsync": int64(1),
+}
+
+// settle gives a connection to a durable address the other settings, and reads back what
+// a commit costs by: the driver ignores what it does not know.
+func settle(conn driver.Conn) error {
+	if _, err := conn.(driver.ExecerContext).ExecContext(context.Background(), settings, nil); err != nil {
+		return err
+	}
+	for query, want := range readBack {
+		if err := expect(conn, query, want); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func expect(conn driver.Conn, query string, want driver.Value) error {
+	rows, err := conn.(driver.QueryerContext).QueryContext(context.Background(), query, nil)
+	if err != nil {
+		return err
+	}
+	var got [1]driver.Value
+	if err := errors.Join(rows.Next(got[:]), rows.Close()); err != nil {
+		return err
+	}
+	if got[0] != want {
+		return fmt.Errorf("%s is %v, not %v", query, got[0], want)
+	}
+	return nil
 }
 
 // address is the path of a file as SQLite takes it, whatever is in it.
@@ -90,10 +127,8 @@ func openBare(ctx context.Context, path string) (*bareConn, error) {
 }
 
 func (c *bareConn) prepare() error {
-	for query, want := range map[string]any{"PRAGMA synchronous": int64(2), "PRAGMA journal_mode": "wal"} {
-		if err := c.expect(query, want); err != nil {
-			return err
-		}
+	if err := settle(c.conn); err != nil {
+		return err
 	}
 	for _, s := range []struct {
 		to  *driver.StmtExecContext
@@ -105,22 +140,6 @@ func (c *bareConn) prepare() error {
 		}
 		c.statements = append(c.statements, statement)
 		*s.to = statement.(driver.StmtExecContext)
-	}
-	return nil
-}
-
-// expect reads a setting back: the driver ignores what it does not know.
-func (c *bareConn) expect(query string, want any) error {
-	rows, err := c.conn.(driver.QueryerContext).QueryContext(context.Background(), query, nil)
-	if err != nil {
-		return err
-	}
-	var got [1]driver.Value
-	if err := errors.Join(rows.Next(got[:]), rows.Close()); err != nil {
-		return err
-	}
-	if got[0] != want {
-		return fmt.Errorf("%s is %v, not %v", query, got[0], want)
 	}
 	return nil
 }

@@ -29,6 +29,7 @@ type Options struct {
 type Bench struct {
 	options  Options
 	fixtures map[string]string // logs that several trials use, by name
+	came     int               // strangers so far
 	done     float64
 }
 

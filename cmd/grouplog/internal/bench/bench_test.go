@@ -134,6 +134,21 @@ func TestOneRow(t *testing.T) {
 	require.ErrorContains(t, err, `no row "frob"`)
 }
 
+// A row can be measured again on the logs that are there, as benchmarks with -count do.
+func TestAgain(t *testing.T) {
+	b := bench.New(bench.Options{Dir: t.TempDir(), Sizes: bench.Tiny()})
+	for _, name := range []string{"memory", "warm-join-1000", "cold-first", "rebuild", "joined-list"} {
+		for range 2 {
+			session, err := b.Start(t.Context(), name)
+			require.NoError(t, err, name)
+			require.NoError(t, session.Round(t.Context()), name)
+			require.NoError(t, session.Round(t.Context()), name)
+			require.Equal(t, name, session.Rows()[0].Name)
+			require.NoError(t, session.Close(), name)
+		}
+	}
+}
+
 // Whatever a trial is doing when it is interrupted, it ends, and removes its files.
 func TestInterrupted(t *testing.T) {
 	sizes := bench.Tiny()
@@ -168,7 +183,9 @@ func TestSelect(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, []string{"warm-join-1000000", "cold-first"}, full)
 	_, err = quick.Select([]string{"warm-join-1000000"})
-	require.ErrorContains(t, err, "quick sizes")
+	require.ErrorContains(t, err, `"warm-join-1000000" is measured with --full, not with quick sizes`)
+	_, err = quick.Select([]string{"commands-64", "warm-join-1000000"})
+	require.ErrorContains(t, err, `"warm-join-1000000" is measured with --full`)
 	_, err = quick.Select([]string{"commands-64", "frob"})
 	require.ErrorContains(t, err, `no row "frob"`)
 	_, err = quick.Select([]string{"["})

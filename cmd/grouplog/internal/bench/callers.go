@@ -39,10 +39,12 @@ func callers(ctx context.Context, n, groups int, round int, during time.Duration
 	for caller := range n {
 		wait.Go(func() {
 			random := rand.New(rand.NewPCG(uint64(round), uint64(caller)))
-			for at := start; at.Before(end) && ctx.Err() == nil && errs[caller] == nil; {
+			for at := start; at.Before(end) && ctx.Err() == nil; {
 				group := random.IntN(groups)
 				for _, leave := range []bool{false, true} {
-					errs[caller] = errors.Join(errs[caller], do(caller, group, leave))
+					if errs[caller] = do(caller, group, leave); errs[caller] != nil {
+						return
+					}
 					now := time.Now()
 					times[caller] = append(times[caller], now.Sub(at))
 					at = now
@@ -51,8 +53,10 @@ func callers(ctx context.Context, n, groups int, round int, during time.Duration
 		})
 	}
 	wait.Wait()
-	if err := errors.Join(append(errs, ctx.Err(), after())...); err != nil {
-		return result{}, err
+	for _, err := range append(errs, ctx.Err(), after()) {
+		if err != nil {
+			return result{}, err // a full disk says the same to everybody
+		}
 	}
 	elapsed := time.Since(start)
 	var all []time.Duration
@@ -170,8 +174,9 @@ func (p *pipeline) submit(user string, command commands.Command) {
 }
 
 func (p *pipeline) settle() {
-	_, err := p.waiting[0].Wait(p.ctx)
-	p.err = errors.Join(p.err, err)
+	if _, err := p.waiting[0].Wait(p.ctx); p.err == nil {
+		p.err = err
+	}
 	p.waiting = p.waiting[1:]
 }
 

@@ -61,11 +61,11 @@ func openCommands(n int) func(context.Context, *Session) error {
 			if s.wants(row("versus-transaction")) {
 				s.add(groupCommit, bare.rate, each.rate)
 				limit := medianOf(s.samples[groupCommit], func(s Sample) float64 { return s.Ratio })
-				s.note(row("versus-transaction"), "the floor of %s is %.1f × this floor in the same rounds: more cannot be had here", row("commands"), limit)
+				s.note(row("versus-transaction"), "group commit alone, which is the floor of %s, is %.1f × this floor in the same rounds", row("commands"), limit)
 			}
 			if s.wants(row("tail")) {
 				s.add(row("tail"), many.tail(), bare.tail())
-				s.note(row("tail"), "p99 %.1f ms, of the floor %.1f ms", milliseconds(quantile(many.times, 0.99)), milliseconds(quantile(bare.times, 0.99)))
+				s.note(row("tail"), "in the last round, p99 is %.1f ms, and that of the floor %.1f ms", milliseconds(quantile(many.times, 0.99)), milliseconds(quantile(bare.times, 0.99)))
 			}
 			return nil
 		}

@@ -42,6 +42,13 @@ func (b *Bench) fixture(ctx context.Context, name string, write func(*scribe) er
 	return path, nil
 }
 
+// stranger is a user whom no log of b knows: a round that leaves somebody in a group can be
+// run again, by a later trial too.
+func (b *Bench) stranger() string {
+	b.came++
+	return fmt.Sprintf("stranger-%d", b.came)
+}
+
 func writeLog(ctx context.Context, path string, write func(*scribe) error) (err error) {
 	log, err := sqlite.Open(ctx, path, nil)
 	if err != nil {

@@ -135,10 +135,11 @@ func openCold(ctx context.Context, s *Session) error {
 				}
 				defer func() { err = errors.Join(err, engine.Close()) }()
 				opened = append(opened, time.Since(start))
+				late := engine.As(s.bench.stranger())
 				runtime.GC()
 				before := allocated()
 				start = time.Now()
-				_, err = engine.As(fmt.Sprintf("late-%d", s.rounds)).JoinGroup(ctx, sizedGroup(size), "")
+				_, err = late.JoinGroup(ctx, sizedGroup(size), "")
 				*took = time.Since(start)
 				if size != few {
 					bytes = append(bytes, float64(allocatedSince(before).bytes))
@@ -174,8 +175,9 @@ func openMemory(ctx context.Context, s *Session) error {
 			return err
 		}
 		line := newPipeline(ctx, engine)
+		guest := s.bench.stranger()
 		for i := range s.sizes.Small {
-			line.submit("guest", commands.RequestJoin{GroupID: smallGroup(i)})
+			line.submit(guest, commands.RequestJoin{GroupID: smallGroup(i)})
 		}
 		if err := line.end(); err != nil {
 			return err

@@ -89,9 +89,9 @@ func openLists(ctx context.Context, s *Session) error {
 				}
 			}
 			s.add(l.name, milliseconds(quantile(ofMany, 0.99)), milliseconds(quantile(bareOfMany, 0.99)))
-			s.note(l.name, "that is %.1f × the median in the last round, and %.1f × of the floor", tail(ofMany), tail(bareOfMany))
+			s.note(l.name, "in the last round, p99 is %.1f × the median, and %.1f × for the floor", tail(ofMany), tail(bareOfMany))
 			s.add(l.name+flat, growth(ofMany, ofLess), growth(bareOfMany, bareOfLess))
-			s.note(l.name+flat, "the median is %.2f ms among a million in the last round and %.2f among 1 000; of the floor %.2f and %.2f",
+			s.note(l.name+flat, "in the last round, the median is %.2f ms in the long list and %.2f in the one of 1 000; of the floor %.2f and %.2f",
 				p50(ofMany), p50(ofLess), p50(bareOfMany), p50(bareOfLess))
 		}
 		return nil
@@ -132,8 +132,11 @@ func (l list) cursors(ctx context.Context, engine *grouplog.Engine, w world, lim
 func (l list) timed(ctx context.Context, engine *grouplog.Engine, w world, cursor string, times *[]time.Duration) func() error {
 	return func() error {
 		start := time.Now()
-		_, _, err := l.page(ctx, engine, w, cursor, pageSize)
+		rows, _, err := l.page(ctx, engine, w, cursor, pageSize)
 		*times = append(*times, time.Since(start))
+		if err == nil && rows < pageSize {
+			err = fmt.Errorf("%s has %d rows in a page, not %d", l.name, rows, pageSize)
+		}
 		return err
 	}
 }

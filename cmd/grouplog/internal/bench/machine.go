@@ -29,6 +29,7 @@ type Machine struct {
 	FsyncP99   float64 `json:"fsyncP99Milliseconds"`
 	Durability string  `json:"durability"`
 	Sizes      string  `json:"sizes"`
+	Largest    int     `json:"largest"` // members of the largest group, and rows of the longest list
 }
 
 // Machine describes what is measured on. It takes a second or two for the disk.
@@ -38,7 +39,7 @@ func (b *Bench) Machine(ctx context.Context) (Machine, error) {
 	m := Machine{
 		FileSystem: fileSystem(b.options.Dir), Kernel: kernel(), CPUs: runtime.NumCPU(), CPU: field("/proc/cpuinfo", "model name"),
 		Go: runtime.Version() + " " + runtime.GOOS + "/" + runtime.GOARCH, SQLite: version,
-		Durability: "WAL, synchronous=FULL", Sizes: b.options.Sizes.Name,
+		Durability: "WAL, synchronous=FULL", Sizes: b.options.Sizes.Name, Largest: max(b.options.Sizes.Large, b.options.Sizes.Rows),
 	}
 	times, err := fsyncs(ctx, b.options.Dir, b.options.Sizes.Fsyncs)
 	if err != nil {

@@ -100,8 +100,8 @@ func warmRow(size int) string { return fmt.Sprintf("warm-join-%d", size) }
 func listSpecs() (specs []Spec) {
 	for _, list := range lists {
 		specs = append(specs,
-			Spec{list.name, "the 99th percentile of the time that " + list.what + " takes, where there are a million of them; the floor is that of one statement by database/sql that reads as many of the same rows, by a key, from anywhere among the million", "ms", valueAtMost(1)},
-			Spec{list.name + flat, "the median of the same among a million, by that among 1 000; the floor is that of the one statement, for which, too, a million rows fit into no cache", "p50/p50", ratioAtMost(1.5)},
+			Spec{list.name, "the 99th percentile of the time that " + list.what + " takes, where there are a million of them; the floor is that of one statement by database/sql that " + list.bare.what, "ms", valueAtMost(1)},
+			Spec{list.name + flat, "the median of the same among a million, by that among 1 000; the floor is the same of the one statement", "p50/p50", ratioAtMost(1.5)},
 		)
 	}
 	return specs
@@ -118,29 +118,30 @@ func Specs() (all []Spec) {
 }
 
 // Select gives the names of the rows that patterns name ("commands-64", "warm-*"), all
-// that these sizes measure without patterns.
-func (s Sizes) Select(patterns []string) ([]string, error) {
-	var chosen []string
-	used := make([]bool, len(patterns))
+// that these sizes measure without patterns. A pattern that names none of those is refused.
+func (s Sizes) Select(patterns []string) (chosen []string, err error) {
+	known, used := make([]bool, len(patterns)), make([]bool, len(patterns))
 	for _, spec := range Specs() {
+		measured := s.measures(spec.Name)
 		take := len(patterns) == 0
 		for i, pattern := range patterns {
 			match, err := path.Match(pattern, spec.Name)
 			if err != nil {
 				return nil, fmt.Errorf("%q is no name of a row, nor a pattern: %w", pattern, err)
 			}
-			used[i] = used[i] || match
+			known[i] = known[i] || match
+			used[i] = used[i] || match && measured
 			take = take || match
 		}
-		if take && s.measures(spec.Name) {
+		if take && measured {
 			chosen = append(chosen, spec.Name)
 		}
 	}
-	if i := slices.Index(used, false); i >= 0 {
+	if i := slices.Index(known, false); i >= 0 {
 		return nil, fmt.Errorf("there is no row %q", patterns[i])
 	}
-	if len(chosen) == 0 {
-		return nil, fmt.Errorf("no such row is measured with %s sizes", s.Name)
+	if i := slices.Index(used, false); i >= 0 {
+		return nil, fmt.Errorf("%q is measured with --full, not with %s sizes", patterns[i], s.Name)
 	}
 	return chosen, nil
 }

@@ -3,6 +3,7 @@ package bench
 import (
 	"context"
 	"database/sql"
+	"database/sql/driver"
 	"errors"
 	"time"
 
@@ -30,11 +31,23 @@ func openTransactions(ctx context.Context, path string) (*transactions, error) {
 		return nil, err
 	}
 	db.SetMaxOpenConns(1)
-	insert, err := db.PrepareContext(ctx, insertEvent)
-	if err != nil {
+	t := &transactions{db: db}
+	if err = t.prepare(ctx); err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
-	return &transactions{db: db, insert: insert}, nil
+	return t, nil
+}
+
+func (t *transactions) prepare(ctx context.Context) error {
+	conn, err := t.db.Conn(ctx)
+	if err != nil {
+		return err
+	}
+	if err := errors.Join(conn.Raw(func(c any) error { return settle(c.(driver.Conn)) }), conn.Close()); err != nil {
+		return err
+	}
+	t.insert, err = t.db.PrepareContext(ctx, insertEvent)
+	return err
 }
 
 // put inserts an event in a transaction of its own. The context is one that does not
