@@ -25,8 +25,8 @@ type Projection interface {
 	Version() int
 
 	// Schema is the SQL that creates the projection's tables and indexes, and nothing
-	// else: no views, triggers or virtual tables. The names must not begin with "projection_" or "sqlite_", nor be another
-	// projection's.
+	// else: no views, triggers or virtual tables. The names must not begin with
+	// "projection_" or "sqlite_", nor be another projection's.
 	Schema() string
 
 	// Apply turns events into rows, in the transaction that also moves the checkpoint.

@@ -104,7 +104,11 @@ func (v *Views) pass(ctx context.Context) error {
 		}
 		many := head-after >= manyPages*eventstore.Position(v.opts.PageSize)
 		if after == 0 && v.place.path != "" && many {
-			if err := v.begin(ctx); err == nil || ctx.Err() != nil {
+			err := v.begin(ctx)
+			if ctx.Err() != nil {
+				return ctx.Err()
+			}
+			if err == nil {
 				continue
 			}
 		} // what is wrong, a page at a time finds out, and rows are as far as they can be

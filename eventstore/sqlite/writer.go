@@ -217,7 +217,7 @@ func (w *writer) abandon(err error) {
 		}
 	}
 	var e sqlite3.Error
-	if errors.As(err, &e) && !leavesConnectionUsable(err) {
+	if errors.Is(err, errPanicked) || errors.As(err, &e) && !leavesConnectionUsable(err) {
 		w.drop()
 	}
 }

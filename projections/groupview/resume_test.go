@@ -66,12 +66,11 @@ func TestAnInterruptedRebuildGivesTheSameRows(t *testing.T) {
 // and come back, applications are made again, groups end and their IDs begin anew, between
 // one part and the next.
 func TestRebuildsOfAnyHistory(t *testing.T) {
-	all := t.TempDir()
+	dir, histories := t.TempDir(), 0
 	rapid.Check(t, func(t *rapid.T) {
 		ctx := context.Background()
 		w := newWorld(ctx)
-		dir, err := os.MkdirTemp(all, "views")
-		require.NoError(t, err)
+		histories++
 		steps := rapid.IntRange(1, 60)
 		grow := func() {
 			for range steps.Draw(t, "steps") {
@@ -84,7 +83,7 @@ func TestRebuildsOfAnyHistory(t *testing.T) {
 		opts := options(rapid.IntRange(1, 7).Draw(t, "page")) // a mark every fifty of them
 		opts.Projections[0] = groupview.NewKeeping(rapid.SampledFrom([]int{0, 1, 3, 8, 25, 80, 1000}).Draw(t, "keep"))
 		grow()
-		views, err := projections.Open(ctx, filepath.Join(dir, "views.db"), w.log, opts)
+		views, err := projections.Open(ctx, filepath.Join(dir, fmt.Sprint(histories, ".db")), w.log, opts)
 		require.NoError(t, err)
 		defer views.Close()
 		for range rapid.IntRange(0, 5).Draw(t, "parts") {
