@@ -108,7 +108,7 @@ var logGuarantees = []guarantee{
 				inSQLite, "TestFailures"),
 			one("after a failure, what is remembered of the log stays", writerFile, "	w.versions.forget()\n	w.head = 0\n", "	w.head = 0\n", inSQLite, "TestFailureInAnEmptyLog"),
 			one("a transaction in which the driver panicked stays open", writerFile, "		if panicked {\n", "		if panicked && false {\n", inSQLite, "TestAPanicLeavesNobodyWaiting"),
-			one("a connection is trusted after a failed sync", writerFile, "if errors.As(err, &e) && !leavesConnectionUsable(err) {", "if errors.As(err, &e) && false {",
+			one("a connection is trusted after a failed sync", writerFile, "errors.As(err, &e) && !leavesConnectionUsable(err) {", "errors.As(err, &e) && false {",
 				inSQLite, "TestFailures"),
 		},
 	},
@@ -336,11 +336,13 @@ var durableGuarantees = []guarantee{
 	},
 	{
 		"What fails holds its own group and no other, and a bounded number of times: attempts are counted before the handler runs.",
-		[]string{"notify.TestFailureHoldsItsGroupAlone", "notify.TestParkRetryDiscard", "notify.TestWhatKillsIsParked"},
+		[]string{"notify.TestFailureHoldsItsGroupAlone", "notify.TestParkRetryDiscard", "notify.TestDiscardWhereTheProcessEnded", "notify.TestWhatKillsIsParked"},
 		[]mutant{
 			one("what follows a failure in its group is told", courierFile, "err != nil || held || at.Before(c.Cursor)", "err != nil || held && false || at.Before(c.Cursor)",
 				inListeners, "TestFailureHoldsItsGroupAlone"),
 			one("an attempt is not counted before the handler runs", courierFile, "	if err := c.save(); err != nil {\n		c.Attempts--\n		return err\n	}\n", "", inListeners, "TestWhatKillsIsParked"),
+			one("what was discarded is told where the cursor stands before it", "projections/consumers/edit.go", "		if h.Place == p.Cursor {", "		if false {",
+				inListeners, "TestDiscardWhereTheProcessEnded"),
 			one("what fails is tried for ever", courierFile, "	return h.Attempts-h.Forgiven >= c.options.attempts\n", "	return false\n", inListeners, "TestWhatKillsIsParked"),
 		},
 	},

@@ -60,26 +60,29 @@ func (p *Progress) heldBefore(at Place) []Hold {
 // the beginning: of those named, or, where none is, of all that are parked. It returns
 // them as they were; the error of a stream that is not held is ErrNotHeld.
 func (r *Registry) Retry(ctx context.Context, name string, streams ...string) ([]Hold, error) {
-	return r.release(ctx, name, streams, func(h *Hold) { h.Forgiven = h.Attempts })
+	return r.release(ctx, name, streams, func(_ *Progress, h *Hold) { h.Forgiven = h.Attempts })
 }
 
 // Discard gives up what stands at the place of held streams, as Retry chooses them, and
 // has them go on behind it. It returns what was given up.
 func (r *Registry) Discard(ctx context.Context, name string, streams ...string) ([]Hold, error) {
-	return r.release(ctx, name, streams, func(h *Hold) {
+	return r.release(ctx, name, streams, func(p *Progress, h *Hold) {
+		if h.Place == p.Cursor { // where the process ended within a record, of which more was discarded already
+			p.Cursor, p.Attempts = h.Next(), 0
+		}
 		h.Place, h.Attempts, h.Forgiven, h.Error = h.Next(), 0, 0, ""
 	})
 }
 
 // release makes held streams due, changed.
-func (r *Registry) release(ctx context.Context, name string, streams []string, change func(*Hold)) (were []Hold, err error) {
+func (r *Registry) release(ctx context.Context, name string, streams []string, change func(*Progress, *Hold)) (were []Hold, err error) {
 	err = r.book.edit(ctx, name, func(p *Progress) (err error) {
 		if were, err = p.pick(streams); err != nil {
 			return fmt.Errorf("consumer %q: %w", name, err)
 		}
 		for _, h := range were {
 			h.Due = time.Now()
-			change(&h)
+			change(p, &h)
 			p.Holds[h.Stream] = h
 		}
 		return nil
