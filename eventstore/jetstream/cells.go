@@ -60,8 +60,8 @@ func (s *Store) Cell(ctx context.Context, name string) (value []byte, revision u
 }
 
 // lastCell is the last message of a cell; one without a number where there is none. It
-// is given up soon when the context ends: not for long is it waited for one answer, but
-// longer each time, as a large cell takes its time.
+// is given up soon when the context ends: one answer is not waited for long, but longer each
+// time, for a large cell takes its time.
 func (s *Store) lastCell(ctx context.Context, name string, deadline time.Time) (*stored, error) {
 	for wait := firstWait; ; wait = min(2*wait, 4*firstWait) {
 		m, err := s.askLeader(s.address.bucketStream(), map[string]any{"last_by_subj": s.address.cellSubject(name)}, earlier(deadline, time.Now().Add(wait)))

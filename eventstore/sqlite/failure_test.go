@@ -142,6 +142,7 @@ func TestAPanicLeavesNobodyWaiting(t *testing.T) {
 	db.writer.turn.Lock()
 	db.writer.batch = append(db.writer.batch[:0], caller, other)
 	require.Panics(t, db.writer.write)
+	require.Nil(t, db.writer.conn, "nobody knows what the connection is in")
 	db.writer.turn.Unlock()
 	for _, r := range []*request{caller, other} {
 		<-r.done
