@@ -190,21 +190,23 @@ func (w *writer) objects() (map[string]string, error) {
 	return objects, rows.Err()
 }
 
-// indexes are the statements that make the indexes of a projection's tables, by name.
-func (w *writer) indexes(projection string) (map[string]string, error) {
+// index is one of a table, by the statement that makes it.
+type index struct{ name, text string }
+
+// indexes are those of a projection's tables, in the order in which they were made.
+func (w *writer) indexes(projection string) (indexes []index, err error) {
 	rows, err := w.query(`SELECT m.name, m.sql FROM main.sqlite_master m JOIN main.projection_tables t ON t.name = m.tbl_name
-		WHERE m.type = 'index' AND m.sql IS NOT NULL AND t.projection = ?`, projection)
+		WHERE m.type = 'index' AND m.sql IS NOT NULL AND t.projection = ? ORDER BY m.rowid`, projection)
 	if err != nil {
 		return nil, err
 	}
 	defer rows.Close()
-	indexes := map[string]string{}
 	for rows.Next() {
-		var name, text string
-		if err := rows.Scan(&name, &text); err != nil {
+		var i index
+		if err := rows.Scan(&i.name, &i.text); err != nil {
 			return nil, err
 		}
-		indexes[name] = text
+		indexes = append(indexes, i)
 	}
 	return indexes, rows.Err()
 }

@@ -3,7 +3,6 @@ package projections
 import (
 	"context"
 	"fmt"
-	"slices"
 	"sync"
 
 	"github.com/grouplog/grouplog/internal/bulk"
@@ -171,20 +170,20 @@ func (w *writer) withhold(projection string) error {
 	if err != nil {
 		return err
 	}
-	for name, text := range indexes {
-		w.later = append(w.later, text)
-		if err := w.script("DROP INDEX " + quote(name)); err != nil {
+	for _, i := range indexes {
+		w.later = append(w.later, i.text)
+		if err := w.script("DROP INDEX " + quote(i.name)); err != nil {
 			return err
 		}
-		if err := w.exec("INSERT INTO projection_withheld (text) VALUES (?)", text); err != nil {
+		if err := w.exec("INSERT INTO projection_withheld (text) VALUES (?)", i.text); err != nil {
 			return err
 		}
 	}
-	slices.Sort(w.later)
 	return nil
 }
 
-// index makes the indexes that were withheld.
+// index makes the indexes that were withheld, in the order of the schema: between two that
+// would do, SQLite chooses by it.
 func (w *writer) index() error {
 	for len(w.later) > 0 {
 		if err := w.script(w.later[0]); err != nil {

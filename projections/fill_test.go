@@ -103,22 +103,22 @@ func TestAFillerGivesTheSameRows(t *testing.T) {
 	})
 }
 
-// schemaOf is the text of every index, by name.
-func schemaOf(t *testing.T, views *projections.Views) map[string]string {
+// schemaOf is the text of every index, in the order in which they were made: between two
+// that would do, SQLite chooses by it.
+func schemaOf(t *testing.T, views *projections.Views) (indexes []string) {
 	t.Helper()
-	indexes := map[string]string{}
 	require.NoError(t, views.Read(t.Context(), func(tx *sql.Tx) error {
-		rows, err := tx.Query("SELECT name, sql FROM sqlite_master WHERE type = 'index' AND sql IS NOT NULL")
+		rows, err := tx.Query("SELECT sql FROM sqlite_master WHERE type = 'index' AND sql IS NOT NULL ORDER BY tbl_name, rowid")
 		if err != nil {
 			return err
 		}
 		defer rows.Close()
 		for rows.Next() {
-			var name, text string
-			if err := rows.Scan(&name, &text); err != nil {
+			var text string
+			if err := rows.Scan(&text); err != nil {
 				return err
 			}
-			indexes[name] = text
+			indexes = append(indexes, text)
 		}
 		return rows.Err()
 	}))

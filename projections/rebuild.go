@@ -248,7 +248,7 @@ func (w *writer) copySequence(table string) error {
 
 // createLike creates a table of the main file, with its indexes, in the attached one.
 func (w *writer) createLike(table string) error {
-	rows, err := w.query("SELECT sql FROM main.sqlite_master WHERE tbl_name = ? AND sql IS NOT NULL ORDER BY type DESC", table)
+	rows, err := w.query("SELECT sql FROM main.sqlite_master WHERE tbl_name = ? AND sql IS NOT NULL ORDER BY type DESC, rowid", table)
 	if err != nil {
 		return err
 	}

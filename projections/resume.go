@@ -105,7 +105,7 @@ func (v *Views) continues(ctx context.Context, w *writer) (bool, error) {
 		}
 		reached = at.position
 	}
-	rows, err := w.query("SELECT text FROM projection_withheld ORDER BY text")
+	rows, err := w.query("SELECT text FROM projection_withheld ORDER BY rowid")
 	if err != nil {
 		return false, err
 	}

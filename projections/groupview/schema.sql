@@ -66,8 +66,8 @@ CREATE TABLE members (
 	PRIMARY KEY (gid, seq)
 ) STRICT, WITHOUT ROWID;
 CREATE UNIQUE INDEX members_user ON members (uid, gid);
--- 300 is an admin, 400 the owner: who may approve.
-CREATE INDEX members_approver ON members (uid, gid) WHERE role >= 300;
+-- 300 is an admin, 400 the owner: who may approve. role is there to be read without the row.
+CREATE INDEX members_approver ON members (uid, gid, role) WHERE role >= 300;
 CREATE INDEX members_role ON members (gid, role, seq) WHERE role >= 300;
 
 -- Whose membership has ended, by leaving or with the group: with members, all who were

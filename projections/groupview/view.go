@@ -28,7 +28,7 @@ func New() *View { return &View{keep: keptRows, fill: filledRows} }
 func (*View) Name() string { return "groupview" }
 
 // Version is that of the rows.
-func (*View) Version() int { return 6 }
+func (*View) Version() int { return 7 }
 
 // Schema creates the tables.
 func (*View) Schema() string { return schema }
