@@ -91,7 +91,8 @@ type Entry struct {
 	// Judged, where it is not nil, hears what the entry's commits come to as soon as that is
 	// certain, which is before they are in the file: they come to the same wherever the
 	// entries up to this one are written, and as often as they are. It is called by the
-	// writer, which waits for it, and again if the transaction must be repeated.
+	// writer, which waits for it, so it must not wait for the DB; and again if the transaction
+	// must be repeated.
 	Judged func([]eventstore.Result)
 }
 

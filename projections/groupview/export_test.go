@@ -38,5 +38,16 @@ var Plans = map[string]struct {
 	"unread since":    {selectUnreadSince, []any{1, 10}},
 }
 
+// LookUps are the statements that find what is open of one user, or under one ID, and what
+// they must find it by.
+var LookUps = map[string][]string{
+	selectOpenOf: {
+		"SEARCH a USING INDEX applications_candidate (candidate=? AND gid=? AND state=?)",
+		"SEARCH a USING INDEX applications_from (gid=? AND from_uid=?)",
+	},
+	selectOpenByID: {"SEARCH a USING INDEX applications_id (gid=? AND n=?)"},
+	selectOpenFor:  {"SEARCH applications USING INDEX applications_candidate (candidate=? AND gid=? AND state=?)"},
+}
+
 // Changes are the statements that must find their row without an index.
 var Changes = []string{updateApplication, moveApplication}

@@ -139,12 +139,19 @@ func (p *Part) bannedUntil(userID string) (time.Time, error) {
 	return clock(until), err
 }
 
-const selectOpen = `SELECT a.n, a.kind, f.id, c.id, a.message, a.at
-	FROM applications a JOIN users f ON f.uid = a.from_uid JOIN users c ON c.uid = a.candidate WHERE a.state = 0 AND `
+// What is open to a group, of one user or with one ID. Left to itself, SQLite reads all
+// applications that the group ever had, as those come in the order that is asked for.
+var (
+	selectOpenByID = openBy("applications_id") + `a.gid = +? AND a.n = +?`
+	selectOpenOf   = openBy("applications_candidate") + `a.gid = +? AND a.candidate = (SELECT uid FROM users WHERE id = ?) UNION ` +
+		openBy("applications_from") + `a.gid = +? AND a.from_uid = (SELECT uid FROM users WHERE id = ?) ORDER BY 1`
+)
 
-// Each half is a look-up in an index of the open applications.
-const selectOpenOf = selectOpen + `a.gid = +? AND a.candidate = (SELECT uid FROM users WHERE id = ?) UNION ` +
-	selectOpen + `a.gid = +? AND a.from_uid = (SELECT uid FROM users WHERE id = ?) ORDER BY 1`
+// openBy begins a statement that looks open applications up in an index.
+func openBy(index string) string {
+	return `SELECT a.n, a.kind, f.id, c.id, a.message, a.at FROM applications a INDEXED BY ` + index + `
+		CROSS JOIN users f ON f.uid = a.from_uid CROSS JOIN users c ON c.uid = a.candidate WHERE a.state = 0 AND `
+}
 
 // open reads open applications, in the order of submission.
 func (p *Part) open(query string, arguments ...any) ([]domain.Application, error) {
@@ -174,7 +181,7 @@ func (p *Part) OpenApplication(id string) (a domain.Application, found bool, err
 	if !ok || groupID != p.groupID || incarnation != p.incarnation {
 		return a, false, nil
 	}
-	open, err := p.open(selectOpen+"a.gid = +? AND a.n = +?", p.gid, n)
+	open, err := p.open(selectOpenByID, p.gid, n)
 	if err != nil || len(open) == 0 {
 		return a, false, err
 	}

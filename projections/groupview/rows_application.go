@@ -167,11 +167,12 @@ func (a *application) fields() []any {
 	}
 }
 
+const selectOpenFor = "SELECT " + applicationColumns + " FROM applications WHERE gid = ? AND candidate = ? AND state = 0"
+
 // loadFor reads a user's open applications that are not in memory. One that is stored
 // as open may have been closed by this page: then it is known to be, in memory.
 func (r *rows) loadFor(g *group, candidate *user) error {
-	stored, err := r.tx.Query("SELECT "+applicationColumns+" FROM applications WHERE gid = ? AND candidate = ? AND state = 0",
-		g.gid, candidate.uid)
+	stored, err := r.tx.Query(selectOpenFor, g.gid, candidate.uid)
 	if err != nil {
 		return err
 	}

@@ -102,12 +102,11 @@ CREATE TABLE applications (
 ) STRICT;
 CREATE UNIQUE INDEX applications_id ON applications (gid, n);
 -- A row is in one of these two, so that a list of either kind never reads past the other.
--- ord is there to be read without the row.
+-- The ord of an open one is there to be read without the row.
 CREATE INDEX applications_open ON applications (gid, position, ord) WHERE state = 0;
-CREATE INDEX applications_closed ON applications (gid, position, ord) WHERE state > 0;
-CREATE INDEX applications_candidate ON applications (gid, candidate) WHERE state = 0;
--- All of whoever would become a member, open or not: where they ever applied.
-CREATE INDEX applications_ever ON applications (candidate, gid);
+CREATE INDEX applications_closed ON applications (gid, position) WHERE state > 0;
+-- Of whoever would become a member: the groups that they ever applied to, and what is open.
+CREATE INDEX applications_candidate ON applications (candidate, gid, state);
 CREATE INDEX applications_from ON applications (gid, from_uid) WHERE state = 0;
 
 -- How many open applications have an ord in [bucket << 4*level, (bucket+1) << 4*level).

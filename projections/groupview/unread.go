@@ -11,15 +11,14 @@ import (
 // depend on how many there are?
 //
 // The submissions and refreshes of a group are counted: each gives its application
-// the next ord. Among a group's applications, ord rises with position, so the open ones
-// that are newer than a position are those from the ord of the first of them on, which is
-// one step down an index.
+// the next ord. Among a group's applications, ord rises with position: those newer than a
+// position have the ords from that of the first open one on, which is one step down an index.
 //
 // Beside the rows stand counts of the open ones, in a tree of fan-out 16: a bucket of
-// level 1 counts 16 ords, one of level 2 counts 16 buckets of level 1, and so on. What
-// is newer than an ord is the rest of its 16 rows, the buckets after its own up to the
-// end of the next level's, and so on upwards: at most 15 rows or buckets a level. Only
-// the highest level has no end, and one bucket of it for every 1 048 576 ords.
+// level 1 counts 16 ords, one of level 2 counts 16 buckets of level 1, and so on. From an
+// ord on, there are the rest of its 16 rows, the buckets after its own up to the end of the
+// next level's, and so on upwards: at most 16 rows, and 15 buckets a level. Only the highest
+// level has no end, and one bucket of it for every 1 048 576 ords.
 //
 // What is counted is never in the first bucket of a level, for nothing comes before
 // it. So those are not kept, and a group of fewer than 16 applications has no counts.
@@ -37,14 +36,15 @@ var (
 )
 
 // countUnread is the statement that counts the applications to some groups g that are
-// open and newer than a position. In a group that is newer itself, that is all that are
-// open. In any other, first is the ord of the first of them. Then the rest of its 16 rows:
-// they have the next ords in the order of positions, so looking at 16 is enough. And the
-// buckets.
+// open and newer than a position. In a group that was created after it, those are all that
+// are open. In any other, first is the ord of the first of them. Then the rest of its 16
+// rows: they have the next ords in the order of positions, so looking at 16 is enough. And
+// the buckets.
 //
-// The LIMIT has mine made row by row: a table of it, beside that of the queue in one
-// statement, is memory that malloc may give back to the system each time and take again,
-// which tripled what a page took.
+// The LIMIT has mine made row by row. Without it, SQLite merges it into the statement and
+// looks for first wherever that is used. As a table (MATERIALIZED), beside that of the queue
+// in one statement, it is memory that malloc may give back to the system each time and take
+// again: a page then took up to three times as long.
 func countUnread(of, since string) string {
 	bits, fanOut := strconv.Itoa(bucketBits), strconv.Itoa(1<<bucketBits)
 	var buckets strings.Builder
