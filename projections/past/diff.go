@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/grouplog/grouplog/domain"
@@ -31,9 +30,14 @@ type Change struct {
 	GroupID string `json:"groupID"`
 	UserID  string `json:"userID,omitempty"` // of a membership; whom an application is about
 	Field   string `json:"field,omitempty"`  // what was edited, or the application's ID
-	From    string `json:"from,omitempty"`   // as it was; empty: nothing
-	To      string `json:"to,omitempty"`     // as it came to be; empty: nothing
+	From    string `json:"from,omitempty"`   // as it was
+	To      string `json:"to,omitempty"`     // as it came to be
 	By      string `json:"by,omitempty"`     // who decided an application
+
+	// Of what was edited: whether there was nothing before, or is nothing any more. What
+	// is there may be empty: an attribute.
+	Added   bool `json:"added,omitempty"`
+	Removed bool `json:"removed,omitempty"`
 }
 
 // String is the change in plain English, on one line.
@@ -44,7 +48,7 @@ func (c Change) String() string {
 	case Ended:
 		return fmt.Sprintf("%s ended: %s", c.GroupID, c.To)
 	case Edited:
-		return fmt.Sprintf("%s: %s %s → %s", c.GroupID, c.Field, shown(c.From), shown(c.To))
+		return fmt.Sprintf("%s: %s %s → %s", c.GroupID, c.Field, shown(c.From, c.Added), shown(c.To, c.Removed))
 	case Joined:
 		return fmt.Sprintf("%s joined %s, as %s", c.UserID, c.GroupID, c.To)
 	case Left:
@@ -52,7 +56,7 @@ func (c Change) String() string {
 	case Ranked:
 		return fmt.Sprintf("%s in %s: %s → %s", c.UserID, c.GroupID, c.From, c.To)
 	case Informs:
-		return fmt.Sprintf("%s in %s: %s %s → %s", c.UserID, c.GroupID, c.Field, shown(c.From), shown(c.To))
+		return fmt.Sprintf("%s in %s: %s %s → %s", c.UserID, c.GroupID, c.Field, shown(c.From, c.Added), shown(c.To, c.Removed))
 	case Opened:
 		return fmt.Sprintf("application %s about %s was made: %q", c.Field, c.UserID, c.To)
 	default:
@@ -64,15 +68,16 @@ func (c Change) String() string {
 	}
 }
 
-func shown(value string) string {
-	if value == "" {
+func shown(value string, nothing bool) string {
+	if nothing {
 		return "nothing"
 	}
 	return fmt.Sprintf("%q", value)
 }
 
 // Ordered refuses two moments, by an ErrOrder, of which it is plain that the first is
-// the later one.
+// the later one. Of a position and a time that is not plain before a group is read:
+// DiffGroup and DiffUser refuse those.
 func Ordered(from, to Moment) error {
 	later := from.kind == present && to.kind != present
 	switch {
@@ -83,6 +88,15 @@ func Ordered(from, to Moment) error {
 	}
 	if later {
 		return fmt.Errorf("from %s to %s: %w: swap them", from, to, ErrOrder)
+	}
+	return nil
+}
+
+// inOrder refuses two moments, by an ErrOrder, of which the first is the later one for a group.
+func inOrder(from, to *Past, before, after *history) error {
+	if before.group.Version() > after.group.Version() {
+		return fmt.Errorf("from %s to %s: %w for group %q: swap them, or give two positions or two times",
+			from.moment, to.moment, ErrOrder, before.group.ID())
 	}
 	return nil
 }
@@ -100,9 +114,15 @@ func DiffGroup(ctx context.Context, from, to *Past, groupID string) ([]Change, e
 	if err != nil {
 		return nil, err
 	}
-	after, err := to.existing(ctx, groupID)
+	after, err := to.history(ctx, groupID)
 	if err != nil {
 		return nil, err
+	}
+	if err := inOrder(from, to, before, after); err != nil {
+		return nil, err
+	}
+	if !after.exists() {
+		return nil, to.notYet(ctx, groupID)
 	}
 	d := diff{groupID: groupID}
 	d.group(before, after)
@@ -135,6 +155,9 @@ func DiffUser(ctx context.Context, from, to *Past, userID string) ([]Change, err
 		if err != nil {
 			return nil, err
 		}
+		if err := inOrder(from, to, before, after); err != nil {
+			return nil, err
+		}
 		d.groupID = id
 		d.member(userID, before, after)
 		d.applications(before.applicationsOf(userID), after.applicationsOf(userID))
@@ -158,8 +181,10 @@ func (d *diff) edits(kind, userID string, from, to map[string]string) {
 	names := maps.Clone(from)
 	maps.Copy(names, to)
 	for _, name := range slices.Sorted(maps.Keys(names)) {
-		if from[name] != to[name] {
-			d.add(Change{Kind: kind, UserID: userID, Field: name, From: from[name], To: to[name]})
+		old, was := from[name]
+		now, is := to[name]
+		if was != is || old != now {
+			d.add(Change{Kind: kind, UserID: userID, Field: name, From: old, To: now, Added: !was, Removed: !is})
 		}
 	}
 }
@@ -175,7 +200,9 @@ func (d *diff) group(before, after *history) {
 		d.add(Change{Kind: Ended, To: cause})
 	}
 	if same {
-		d.edits(Edited, "", groupFields(&old), groupFields(&now))
+		// Attributes and topics end with the group: nobody edits them then.
+		lasting := old.EndedAt.IsZero() && now.EndedAt.IsZero()
+		d.edits(Edited, "", groupFields(&old, lasting), groupFields(&now, lasting))
 		return
 	}
 	d.add(Change{Kind: Began, To: now.Name})
@@ -184,28 +211,38 @@ func (d *diff) group(before, after *history) {
 	}
 }
 
-// groupFields is what can be edited of a group, by name in the wire form.
-func groupFields(g *groupview.Group) map[string]string {
-	all := map[string]string{
+// groupFields is what can be edited of a group, by name in the wire form, with or without
+// what only a live group has.
+func groupFields(g *groupview.Group, live bool) map[string]string {
+	all := given(map[string]string{
 		"name": g.Name, "introduction": g.Introduction, "notification": g.Notification, "faceURL": g.FaceURL,
 		"joinOption": g.JoinOption.String(), "inviteOption": g.InviteOption.String(),
-	}
+	})
 	if g.AllMuted {
 		all["allMuted"] = "true"
 	}
-	if g.Status != domain.Live.String() {
-		return all // attributes and topics ended with the group: nobody edited them
-	}
 	for key, value := range g.Custom {
 		all["custom."+key] = value
+	}
+	if !live {
+		return all
 	}
 	for key, value := range g.Attributes {
 		all["attributes."+key] = value
 	}
 	for _, topic := range g.Topics {
-		all["topics."+topic.ID] = strings.TrimSpace(strings.Join([]string{topic.Name, topic.Introduction, topic.Notification, topic.FaceURL}, " "))
+		id := "topics." + topic.ID
+		maps.Copy(all, given(map[string]string{
+			id + ".name": topic.Name, id + ".introduction": topic.Introduction, id + ".notification": topic.Notification, id + ".faceURL": topic.FaceURL,
+		}))
 	}
 	return all
+}
+
+// given are the texts that are not empty: of these fields, an empty one is none.
+func given(fields map[string]string) map[string]string {
+	maps.DeleteFunc(fields, func(_, value string) bool { return value == "" })
+	return fields
 }
 
 func (d *diff) members(before, after *history) {
@@ -242,9 +279,9 @@ func (d *diff) member(userID string, before, after *history) {
 
 // memberFields is what can be edited of a membership, by name in the wire form.
 func memberFields(m *domain.Membership) map[string]string {
-	all := map[string]string{"nameCard": m.NameCard}
+	all := given(map[string]string{"nameCard": m.NameCard})
 	if !m.MutedUntil.IsZero() {
-		all["mutedUntil"] = m.MutedUntil.UTC().Format(time.RFC3339)
+		all["mutedUntil"] = m.MutedUntil.UTC().Format(time.RFC3339Nano)
 	}
 	for key, value := range m.Custom {
 		all["custom."+key] = value
