@@ -3,6 +3,7 @@ package export
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"iter"
@@ -39,11 +40,21 @@ type Summary struct {
 }
 
 // Write writes records, oldest first. Progress is called with each position, unless it
-// is nil. The summary holds also where an error comes back: of the reading, the writing,
-// or the context.
+// is nil. The summary holds also where an error comes back: of the reading or the context,
+// for w has all that was read then; of the writing, as far as w has taken it.
 func Write(ctx context.Context, w io.Writer, f Format, records iter.Seq2[eventstore.Record, error], progress func(eventstore.Position)) (s Summary, err error) {
 	const buffer = 64 << 10
 	out := bufio.NewWriterSize(w, buffer)
+	var taken Summary
+	defer func() {
+		failure := out.Flush()
+		if failure == nil {
+			return
+		}
+		if s = taken; !errors.Is(err, failure) { // it may be that of a write before
+			err = errors.Join(err, failure)
+		}
+	}()
 	if _, err := out.WriteString(f.Head()); err != nil {
 		return s, err
 	}
@@ -62,6 +73,12 @@ func Write(ctx context.Context, w io.Writer, f Format, records iter.Seq2[eventst
 		if line, err = f.Append(line[:0], &event); err != nil {
 			return s, fmt.Errorf("event at position %d as %s: %w", record.Position, f.Name(), err)
 		}
+		if out.Available() < len(line) {
+			if err := out.Flush(); err != nil {
+				return s, err
+			}
+			taken = s
+		}
 		if s.Last = record.Position; len(line) == 0 {
 			s.LeftOut++
 		} else {
@@ -74,7 +91,7 @@ func Write(ctx context.Context, w io.Writer, f Format, records iter.Seq2[eventst
 			progress(record.Position)
 		}
 	}
-	return s, out.Flush()
+	return s, nil
 }
 
 // groupOf is the group that an event is about; empty if there is none.

@@ -279,6 +279,45 @@ func TestFailures(t *testing.T) {
 	}
 }
 
+// What the summary counts has been written, whatever stopped the export and when.
+func TestSummaryOfWhatIsWritten(t *testing.T) {
+	muted := record("group.muted", []byte(`{"muted":true}`))
+	line, _ := write(t, export.JSONLines{}, []eventstore.Record{muted})
+	errDisk := errors.New("disk")
+	for _, n := range []int{0, 1, 1_500} { // the last: some buffers full
+		source := func(yield func(eventstore.Record, error) bool) {
+			for range n {
+				if !yield(muted, nil) {
+					return
+				}
+			}
+			yield(eventstore.Record{}, errDisk)
+		}
+		var out bytes.Buffer
+		summary, err := export.Write(t.Context(), &out, export.JSONLines{}, source, nil)
+		require.ErrorIs(t, err, errDisk)
+		require.Equal(t, n, summary.Events)
+		require.Equal(t, n, strings.Count(out.String(), "\n"))
+		if n == 0 {
+			continue
+		}
+		room := limited(n*len(line) - 1) // then the writer fails, too
+		summary, err = export.Write(t.Context(), &room, export.JSONLines{}, source, nil)
+		require.ErrorIs(t, err, errDisk)
+		require.ErrorIs(t, err, errFull)
+		require.Less(t, summary.Events, n)
+
+		room = limited(n * len(line) / 2)
+		summary, err = export.Write(t.Context(), &room, export.JSONLines{}, source, nil)
+		require.ErrorIs(t, err, errFull)
+		require.LessOrEqual(t, summary.Events, n/2)
+		require.Equal(t, n > 1, summary.Events > 0, "full buffers are counted")
+		if n > 1 {
+			require.EqualError(t, err, errFull.Error(), "told once")
+		}
+	}
+}
+
 // However long the log is, an export needs the memory of one event.
 func TestMemory(t *testing.T) {
 	records := registry(t)
