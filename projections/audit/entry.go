@@ -61,7 +61,7 @@ func entryOf(e projections.Event) Entry {
 func (a *Attempt) entry() Entry {
 	return Entry{
 		Position: a.Position, Attempt: a.Number, At: a.At, Outcome: Refused, Action: a.Command, GroupID: a.GroupID,
-		As: a.Actor.UserID, AppAdmin: a.Actor.AppAdmin, ID: a.CommandID, Persons: a.subjects(), Sentence: a.sentence(),
+		As: a.Actor.UserID, AppAdmin: a.Actor.AppAdmin, ID: a.CommandID, Persons: a.persons, Sentence: a.sentence(),
 		Code: a.Refusal.Code, Error: a.Refusal.Code.String(), Rule: a.Refusal.Rule, Hint: a.Refusal.Hint, More: a.More, Data: a.Data,
 	}
 }

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"slices"
 	"time"
+
+	"github.com/grouplog/grouplog/domain"
 )
 
 // Facets are how many entries a query lets through, by what they are of.
@@ -122,6 +124,10 @@ func (s *Queries) countEvents(ctx context.Context, q *Query, c *counter) error {
 				names.to[text[1:]] += n
 			}
 		}
+		if n := c.actors[""]; n > 0 { // as Query.Actors has it
+			delete(c.actors, "")
+			c.actors[domain.System.UserID] += n
+		}
 		return nil
 	})
 }
@@ -131,7 +137,7 @@ func (s *Queries) countAttempts(ctx context.Context, q *Query, c *counter) error
 		return nil
 	}
 	var t text
-	t.add("SELECT at, actor, grp, command FROM attempts WHERE ")
+	t.add("SELECT at, " + triedBy + ", grp, command FROM attempts WHERE ")
 	oldest := *q
 	oldest.Oldest = true
 	oldest.ofAttempts(&t, place{})

@@ -65,7 +65,7 @@ func (w *world) checkFacets(t *rapid.T, q audit.Query) {
 			continue
 		}
 		total++
-		counts["actor"][e.As]++
+		counts["actor"][actorOf(e)]++
 		counts["action"][e.Action]++
 		counts["outcome"][string(e.Outcome)]++
 		counts["day"][e.At.Format("2006-01-02")]++

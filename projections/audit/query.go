@@ -19,7 +19,7 @@ import (
 // nobody has heard of, a time before the log or to come, a position beyond its end) has
 // an empty answer.
 type Query struct {
-	Actors  []string `json:"actors,omitempty"`  // user IDs of who acted; domain.System.UserID for nobody
+	Actors  []string `json:"actors,omitempty"`  // user IDs of who acted; domain.System.UserID for what nobody asked for
 	Persons []string `json:"persons,omitempty"` // user IDs of whom it is about: see Subjects
 	Groups  []string `json:"groups,omitempty"`  // IDs
 

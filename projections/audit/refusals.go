@@ -10,7 +10,6 @@ import (
 	"maps"
 	"os"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 )
@@ -84,15 +83,12 @@ func NewRefusals(path, logID string, opts RefusalOptions) *Refusals {
 // Record takes an attempt to be kept, or counts it. It never waits, for the disk or for
 // anybody. The data is asked for only where the attempt is kept.
 func (r *Refusals) Record(a Attempt, data func() (json.RawMessage, error)) {
-	if id := a.Actor.UserID; len(id) > MaxAttemptID {
-		a.Actor.UserID = strings.Clone(strings.ToValidUTF8(id[:MaxAttemptID], "")) // and not all of it in memory
-	}
+	a.Actor.UserID = shortened(a.Actor.UserID)
 	if !r.admit(a.Actor.UserID) {
 		return
 	}
-	content, err := data()
-	if err == nil && len(content) <= MaxAttemptData {
-		a.Data = content
+	if command, err := data(); err == nil {
+		a.read(command)
 	}
 	r.mu.Lock()
 	r.waiting = append(r.waiting, a)
@@ -219,7 +215,7 @@ func insertAttempt(ctx context.Context, tx *sql.Tx, a *Attempt) error {
 		(at, position, actor, app_admin, command, grp, command_id, data, code, rule, hint, persons, words, more)
 		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0)`,
 		a.At.UnixMicro(), int64(a.Position), a.Actor.UserID, a.Actor.AppAdmin, a.Command, a.GroupID, a.CommandID, string(a.Data),
-		int(a.Refusal.Code), a.Refusal.Rule, a.Refusal.Hint, lines(a.subjects()), lines(a.words()))
+		int(a.Refusal.Code), a.Refusal.Rule, a.Refusal.Hint, lines(a.persons), lines(a.words))
 	return err
 }
 
@@ -267,7 +263,7 @@ func (r *Refusals) read(ctx context.Context, f func(*sql.DB) error) error {
 // many, in its order.
 func (r *Refusals) attempts(ctx context.Context, q *Query, at place, limit int) (found []Attempt, err error) {
 	var t text
-	t.add(`SELECT n, at, position, actor, app_admin, command, grp, command_id, data, code, rule, hint, more FROM attempts WHERE `)
+	t.add(`SELECT n, at, position, actor, app_admin, command, grp, command_id, data, code, rule, hint, persons, more FROM attempts WHERE `)
 	q.ofAttempts(&t, at)
 	if q.Oldest {
 		t.add(" ORDER BY n LIMIT ?", limit)
@@ -282,15 +278,15 @@ func (r *Refusals) attempts(ctx context.Context, q *Query, at place, limit int) 
 		defer rows.Close()
 		for rows.Next() {
 			var (
-				a      Attempt
-				micros int64
-				data   string
+				a             Attempt
+				micros        int64
+				data, persons string
 			)
 			if err := rows.Scan(&a.Number, &micros, &a.Position, &a.Actor.UserID, &a.Actor.AppAdmin, &a.Command, &a.GroupID, &a.CommandID,
-				&data, &a.Refusal.Code, &a.Refusal.Rule, &a.Refusal.Hint, &a.More); err != nil {
+				&data, &a.Refusal.Code, &a.Refusal.Rule, &a.Refusal.Hint, &persons, &a.More); err != nil {
 				return err
 			}
-			a.At = time.UnixMicro(micros).UTC()
+			a.At, a.persons = time.UnixMicro(micros).UTC(), linesOf(persons)
 			if data != "" {
 				a.Data = json.RawMessage(data)
 			}

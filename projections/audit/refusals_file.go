@@ -135,6 +135,9 @@ func foreign(err error) error {
 	return err
 }
 
+// triedBy is who tried, as facets name them and Query.Actors asks for them.
+const triedBy = `CASE WHEN actor = '' OR actor = '@system' AND NOT app_admin THEN '"' || actor || '"` + notTheSystem + `' ELSE actor END`
+
 // ofAttempts are the conditions on refused attempts beyond a place.
 func (q *Query) ofAttempts(t *text, at place) {
 	if q.Oldest {
@@ -142,7 +145,10 @@ func (q *Query) ofAttempts(t *text, at place) {
 	} else {
 		t.add("n < ?", at.attempt)
 	}
-	t.any("actor = ?", q.Actors)
+	t.any(triedBy+" = ?", q.Actors)
+	if !slices.ContainsFunc(q.Actors, func(name string) bool { return strings.HasSuffix(name, notTheSystem) }) {
+		t.any("actor = ?", q.Actors) // there is an index of those
+	}
 	t.any("grp = ?", q.Groups)
 	t.any("command GLOB ?", globs(q.Actions))
 	t.any("instr(persons, char(10) || ? || char(10))", q.Persons)

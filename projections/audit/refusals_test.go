@@ -15,6 +15,7 @@ import (
 
 	"github.com/grouplog/grouplog/domain"
 	"github.com/grouplog/grouplog/domain/domaintest"
+	"github.com/grouplog/grouplog/eventstore"
 	"github.com/grouplog/grouplog/projections/audit"
 )
 
@@ -110,15 +111,90 @@ func TestSharedAttempts(t *testing.T) {
 	require.NoError(t, r.Close())
 }
 
-// A command that is too long is kept without its content.
+// A command that is too long is kept without its content, and found by whom it names and
+// by its words, as far as there is room.
 func TestLongAttempts(t *testing.T) {
 	w := newWorld(t, ":memory:")
 	defer w.close(t)
-	tries(w.refusals, "ann", fmt.Sprintf(`{"name":"%0*d"}`, audit.MaxAttemptData, 7))
-	page, err := w.queries.Page(w.ctx, audit.Query{})
+	many := make([]string, 2_000)
+	for i := range many {
+		many[i] = fmt.Sprintf("user-%026d", i)
+	}
+	long := strings.Repeat("x", 1<<20)
+	data, err := json.Marshal(map[string]any{
+		"userID": "victim", "userIDs": append([]string{long, "line\nend"}, many...), "reason": "spam " + long, "more": long,
+	})
 	require.NoError(t, err)
-	require.Len(t, page.Entries, 1)
-	require.Nil(t, page.Entries[0].Data)
+	tries(w.refusals, "ann", string(data))
+	for _, test := range []struct {
+		query audit.Query
+		found int
+	}{
+		{audit.Query{}, 1},
+		{audit.Query{Persons: []string{"victim"}}, 1},
+		{audit.Query{Persons: []string{many[400]}}, 1},
+		{audit.Query{Persons: []string{many[1_999]}}, 0},
+		{audit.Query{Persons: []string{"end"}}, 0},
+		{audit.Query{Text: "spam"}, 1},
+	} {
+		page, err := w.queries.Page(w.ctx, test.query)
+		require.NoError(t, err)
+		require.Len(t, page.Entries, test.found, "%+v", test.query)
+		if test.found == 0 {
+			continue
+		}
+		e := page.Entries[0]
+		require.Nil(t, e.Data)
+		require.Contains(t, e.Persons, "victim")
+		require.Less(t, len(strings.Join(e.Persons, "")), 16<<10)
+		require.Contains(t, e.Sentence, "ann tried Quit (victim, xxx")
+	}
+}
+
+// Who tries to act in the name of the system, or of nobody, is not taken for the system,
+// and found by what the counts call them.
+func TestWhoIsNotTheSystem(t *testing.T) {
+	w := newWorld(t, ":memory:")
+	defer w.close(t)
+	for _, actor := range []domain.Actor{domain.System, {UserID: "@system"}, {}, {AppAdmin: true}} {
+		w.refusals.Record(audit.Attempt{At: domaintest.Morning, Actor: actor, Command: "Dismiss", Refusal: *domain.ErrUnknownGroup},
+			func() (json.RawMessage, error) { return json.RawMessage("{}"), nil })
+	}
+	for name, sentences := range map[string][]string{
+		"@system":                    {"the system tried Dismiss"},
+		`"@system" (not the system)`: {`"@system" (not the system) tried Dismiss`},
+		`"" (not the system)`:        {`"" (not the system) tried Dismiss`, `"" (not the system) tried Dismiss`},
+	} {
+		var got []string
+		for e, err := range w.queries.All(w.ctx, audit.Query{Actors: []string{name}}) {
+			require.NoError(t, err)
+			text, _, _ := strings.Cut(e.Sentence, " and was")
+			got = append(got, text)
+		}
+		require.Equal(t, sentences, got)
+	}
+	f, err := w.queries.Facets(w.ctx, audit.Query{})
+	require.NoError(t, err)
+	require.Equal(t, []audit.Count{{Value: `"" (not the system)`, Count: 2}, {Value: `"@system" (not the system)`, Count: 1}, {Value: "@system", Count: 1}}, f.Actors.Top)
+}
+
+// What is recorded without an actor is nobody's doing, like that of the system itself.
+func TestNobodysDoing(t *testing.T) {
+	w := newWorld(t, ":memory:")
+	defer w.close(t)
+	for _, actor := range []string{"", domain.System.UserID, "ann"} {
+		_, err := w.log.Append(w.ctx, eventstore.Commit{Stream: domain.GroupStream("chess"), Events: []eventstore.Event{
+			{Type: "group.muted", Schema: 1, Data: []byte(`{"muted":true}`), Actor: actor, Time: domaintest.Morning},
+		}})
+		require.NoError(t, err)
+	}
+	require.NoError(t, w.views.CatchUp(w.ctx))
+	page, err := w.queries.Page(w.ctx, audit.Query{Actors: []string{domain.System.UserID}})
+	require.NoError(t, err)
+	require.Equal(t, []string{"2/0", "1/0"}, keysOf(t, page.Entries))
+	f, err := w.queries.Facets(w.ctx, audit.Query{})
+	require.NoError(t, err)
+	require.Equal(t, []audit.Count{{Value: "@system", Count: 2}, {Value: "ann", Count: 1}}, f.Actors.Top)
 }
 
 // Floods are bounded in bytes, too: nobody fills the disk with the name that they give.

@@ -43,6 +43,7 @@ type sentence struct {
 	group string
 }
 
+// who is the actor of an event: what is recorded without one, nobody asked for.
 func who(actor domain.Actor) string {
 	switch {
 	case actor.UserID == "", actor.UserID == domain.System.UserID:

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"time"
 	"unicode"
+
+	"github.com/grouplog/grouplog/domain"
 )
 
 // few is up to how many events are looked through or sorted without a thought: some
@@ -45,10 +47,14 @@ func (q *Query) compile(ctx context.Context, tx *sql.Tx) (*search, error) {
 	if len(q.Actions) > 0 && len(actions) == 0 {
 		s.nothing = true // only commands that were refused
 	}
+	actors := q.Actors
+	if slices.Contains(actors, domain.System.UserID) {
+		actors = append(slices.Clone(actors), "") // who publishes messages may name no actor
+	}
 	lists := []struct {
 		kind   termKind
 		values []string
-	}{{actorTerm, q.Actors}, {personTerm, q.Persons}, {groupTerm, q.Groups}, {actionTerm, actions}}
+	}{{actorTerm, actors}, {personTerm, q.Persons}, {groupTerm, q.Groups}, {actionTerm, actions}}
 	for _, list := range lists {
 		if err := s.require(ctx, tx, list.kind, list.values); err != nil {
 			return nil, err
