@@ -54,6 +54,10 @@ func (w whichApplication) find(s *Situation) (domain.Application, *domain.Refusa
 		return w.fromUser(s)
 	}
 	if application, open := s.Group.Application(w.ApplicationID); open {
+		if w.FromUser != "" && w.FromUser != application.From {
+			return none, domain.Refuse(domain.CodeInvalidArgument,
+				fmt.Sprintf("it is not %q who asked for the application %q", w.FromUser, w.ApplicationID), "name it by its ID alone, or correct either")
+		}
 		return application, nil
 	}
 	if incarnation == s.Group.Incarnation() && number <= s.Group.ApplicationsSubmitted() {
