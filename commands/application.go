@@ -110,7 +110,7 @@ func (c AcceptApplication) decide(s *Situation, d *Decision) error {
 	if err := or(refusal); err != nil {
 		return err
 	}
-	if err := or(s.notBanned(a.Candidate)); err != nil {
+	if err := or(s.limits.CheckUserID(a.Candidate), s.notBanned(a.Candidate)); err != nil {
 		return err
 	}
 	if err := s.withinQuota(&s.policy, a.Candidate); err != nil {

@@ -19,7 +19,7 @@ func (RequestJoin) CommandName() string { return "RequestJoin" }
 func (c RequestJoin) stream(domain.Actor) string { return domain.GroupStream(c.GroupID) }
 
 func (c RequestJoin) check(s *Situation) *domain.Refusal {
-	return first(s.limits.CheckGroupID(c.GroupID),
+	return first(s.limits.CheckGroupID(c.GroupID), s.limits.CheckUserID(s.Actor.UserID),
 		domain.CheckLine(domain.CodeInvalidParameter, "message", c.Message, s.limits.Message))
 }
 
