@@ -24,7 +24,7 @@ func (w whichApplication) check(s *Situation) *domain.Refusal {
 		return domain.Refuse(domain.CodeInvalidArgument, "the command names no application", "give applicationID, or groupID and fromUser")
 	}
 	if w.ApplicationID == "" {
-		return first(s.limits.CheckGroupID(w.GroupID), s.limits.CheckUserID(w.FromUser))
+		return first(s.limits.CheckGroupID(w.GroupID), s.checkUserID(w.FromUser))
 	}
 	groupID, _, _, ok := domain.ParseApplicationID(w.ApplicationID)
 	if !ok || w.GroupID != "" && w.GroupID != groupID {

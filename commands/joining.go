@@ -108,7 +108,7 @@ func (s *Situation) checkUsers(ids []string, limit int) *domain.Refusal {
 			"split it into several commands")
 	}
 	for _, id := range ids {
-		if refusal := s.limits.CheckUserID(id); refusal != nil {
+		if refusal := s.checkUserID(id); refusal != nil {
 			return refusal
 		}
 	}
