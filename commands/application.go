@@ -24,7 +24,7 @@ func (w whichApplication) check(s *Situation) *domain.Refusal {
 		return domain.Refuse(domain.CodeInvalidArgument, "the command names no application", "give applicationID, or groupID and fromUser")
 	}
 	if w.ApplicationID == "" {
-		return first(s.limits.CheckGroupID(w.GroupID), s.limits.CheckUserID(w.FromUser))
+		return first(s.limits.CheckGroupID(w.GroupID), s.checkUserID(w.FromUser))
 	}
 	groupID, _, _, ok := domain.ParseApplicationID(w.ApplicationID)
 	if !ok || w.GroupID != "" && w.GroupID != groupID {
@@ -54,6 +54,10 @@ func (w whichApplication) find(s *Situation) (domain.Application, *domain.Refusa
 		return w.fromUser(s)
 	}
 	if application, open := s.Group.Application(w.ApplicationID); open {
+		if w.FromUser != "" && w.FromUser != application.From {
+			return none, domain.Refuse(domain.CodeInvalidArgument,
+				fmt.Sprintf("it is not %q who asked for the application %q", w.FromUser, w.ApplicationID), "name it by its ID alone, or correct either")
+		}
 		return application, nil
 	}
 	if incarnation == s.Group.Incarnation() && number <= s.Group.ApplicationsSubmitted() {
@@ -106,7 +110,7 @@ func (c AcceptApplication) decide(s *Situation, d *Decision) error {
 	if err := or(refusal); err != nil {
 		return err
 	}
-	if err := or(s.notBanned(a.Candidate)); err != nil {
+	if err := or(s.limits.CheckUserID(a.Candidate), s.notBanned(a.Candidate)); err != nil {
 		return err
 	}
 	if err := s.withinQuota(&s.policy, a.Candidate); err != nil {

@@ -140,6 +140,14 @@ func TestWhichApplication(t *testing.T) {
 		pending(t, classic).When(User(Olga), commands.AcceptApplication{GroupID: GroupID, FromUser: Sara}).ThenRefused(domain.CodeInvalidArgument)
 		pending(t, classic).When(User(Olga), commands.AcceptApplication{GroupID: "go", ApplicationID: "chess/1/1"}).ThenRefused(domain.CodeInvalidArgument)
 	})
+	t.Run("somebody else's than the command says", func(t *testing.T) {
+		scene := pending(t, classic).When(User(Mary), invite(Sara)).Afterwards()
+		for id, other := range map[string]string{"chess/1/1": Sara, "chess/1/2": Sara} { // Mary has asked for Sara
+			scene.When(User(Olga), commands.AcceptApplication{ApplicationID: id, FromUser: other}).ThenRefused(domain.CodeInvalidArgument, id)
+			scene.When(User(Olga), commands.RefuseApplication{ApplicationID: id, FromUser: other}).ThenRefused(domain.CodeInvalidArgument, id)
+		}
+		scene.When(User(Olga), commands.AcceptApplication{ApplicationID: "chess/1/2", FromUser: Mary}).ThenOutcome(commands.Done)
+	})
 	t.Run("one of several by the same user needs its ID", func(t *testing.T) {
 		scene := pending(t, classic).When(User(Mary), invite(Sara, Root)).Afterwards()
 		scene.When(User(Olga), commands.AcceptApplication{GroupID: GroupID, FromUser: Mary}).ThenRefused(domain.CodeInvalidArgument, "2 open")

@@ -102,6 +102,22 @@ func TestInviteUsersAndRoom(t *testing.T) {
 		Given(t, limited, past...).Counting(map[string]int{Root: 2}).When(User(Mary), invite(Sven, Sara, Root, Mary, Sven)).
 			ThenUsers(commands.Succeeded, commands.Succeeded, commands.OverQuota, commands.Invalid, commands.Invalid)
 	})
+	t.Run("those that are members already need none, in a group over a limit that was lowered", func(t *testing.T) {
+		low := Changed(classic, domain.Work, func(p *domain.Policy) { p.MemberLimit = 3 })
+		group := Given(t, low, with(low, domain.Work, domain.Forbid, domain.Auth)...).Group()
+		as := func(user string, cmd commands.Command) ([]commands.UserResult, error) {
+			d, err := commands.Decide(commands.Situation{Policies: low, Actor: User(user), Now: Noon, Group: group}, cmd)
+			return d.Users, err
+		}
+		users, err := as(Mary, invite(Max, Sven))
+		assert.NoError(t, err)
+		assert.Equal(t, []commands.UserResult{{UserID: Max, Result: commands.Invalid}, {UserID: Sven, Result: commands.Waiting}}, users)
+		users, err = as(Olga, invite(Max))
+		assert.NoError(t, err)
+		assert.Equal(t, []commands.UserResult{{UserID: Max, Result: commands.Invalid}}, users)
+		_, err = as(Olga, invite(Max, Sven))
+		assert.ErrorIs(t, err, domain.ErrGroupFull)
+	})
 	t.Run("applications need none", func(t *testing.T) {
 		full := Changed(limited, domain.Work, func(p *domain.Policy) { p.MemberLimit = 4 })
 		Given(t, full, with(full, domain.Work, domain.Forbid, domain.Auth)...).When(User(Mary), invite(Sven)).ThenUsers(commands.Waiting)

@@ -19,7 +19,7 @@ func (RequestJoin) CommandName() string { return "RequestJoin" }
 func (c RequestJoin) stream(domain.Actor) string { return domain.GroupStream(c.GroupID) }
 
 func (c RequestJoin) check(s *Situation) *domain.Refusal {
-	return first(s.limits.CheckGroupID(c.GroupID),
+	return first(s.limits.CheckGroupID(c.GroupID), s.limits.CheckUserID(s.Actor.UserID),
 		domain.CheckLine(domain.CodeInvalidParameter, "message", c.Message, s.limits.Message))
 }
 
@@ -108,7 +108,7 @@ func (s *Situation) checkUsers(ids []string, limit int) *domain.Refusal {
 			"split it into several commands")
 	}
 	for _, id := range ids {
-		if refusal := s.limits.CheckUserID(id); refusal != nil {
+		if refusal := s.checkUserID(id); refusal != nil {
 			return refusal
 		}
 	}

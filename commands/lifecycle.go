@@ -46,7 +46,10 @@ func (c *CreateGroup) assignID(policies domain.Policies, random func() string) {
 // fresh reports whether the ID was assigned: then no group has had it.
 func (c CreateGroup) fresh() bool { return c.assigned }
 
-func (c CreateGroup) check(s *Situation) *domain.Refusal {
+func (c CreateGroup) check(s *Situation) *domain.Refusal { return c.checkFor(s, s.Actor.UserID) }
+
+// checkFor refuses what is malformed in the creation of a group with that owner.
+func (c CreateGroup) checkFor(s *Situation, owner string) *domain.Refusal {
 	policy, known := s.Policies[c.GroupType]
 	if !known {
 		return domain.Refuse(domain.CodeInvalidArgument, fmt.Sprintf("there is no group type %q", c.GroupType),
@@ -54,7 +57,8 @@ func (c CreateGroup) check(s *Situation) *domain.Refusal {
 	}
 	s.policy = policy
 	l := &policy.Limits
-	refusal := first(checkName(l, c.Name), checkPresentation(l, &c.Introduction, &c.Notification, &c.FaceURL), l.CheckCustom(c.Custom))
+	refusal := first(l.CheckUserID(owner), checkName(l, c.Name),
+		checkPresentation(l, &c.Introduction, &c.Notification, &c.FaceURL), l.CheckCustom(c.Custom))
 	if refusal == nil && !c.assigned {
 		refusal = policy.CheckCustomGroupID(c.GroupID)
 	}
@@ -261,7 +265,7 @@ func (c ImportGroup) split(actor domain.Actor) (owner string, group CreateGroup)
 
 func (c ImportGroup) check(s *Situation) *domain.Refusal {
 	owner, group := c.split(s.Actor)
-	return first(s.limits.CheckUserID(owner), group.check(s))
+	return group.checkFor(s, owner)
 }
 
 func (c ImportGroup) decide(s *Situation, d *Decision) error {

@@ -3,6 +3,7 @@ package commands_test
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 
@@ -240,4 +241,62 @@ func TestLimitsAreThoseOfTheType(t *testing.T) {
 	Given(t, mixed).When(User(Sven), join).ThenRefused(domain.CodeUnknownGroup)
 	join.Message = strings.Repeat("x", 1001)
 	Given(t, mixed).When(User(Sven), join).ThenRefused(domain.CodeInvalidParameter)
+}
+
+// Groups and members that there are go on, whatever limit of IDs was lowered since: it
+// is for what is new.
+func TestLoweredLimitsOfIDs(t *testing.T) {
+	id, olga, mary, sven := strings.Repeat("g", 45), strings.Repeat("o", 30), strings.Repeat("m", 30), strings.Repeat("s", 30)
+	lower := func(p *domain.Policy) { p.Limits.GroupID, p.Limits.UserID = 40, 20 }
+	low := classic.Clone()
+	for _, kind := range types {
+		low = Changed(low, kind, lower)
+	}
+	founded := Founded(low, domain.Public)
+	founded.Owner = olga
+	scene := Given(t, low, founded).InGroup(id).And(
+		domain.MemberJoined{UserID: mary}, domain.MemberJoined{UserID: Max},
+		domain.ApplicationSubmitted{ApplicationID: id + "/1/1", From: sven, UserID: sven},
+		domain.ApplicationSubmitted{ApplicationID: id + "/1/2", Kind: domain.InvitationForApprover, From: mary, UserID: Sara})
+
+	create := commands.CreateGroup{GroupType: domain.Public, GroupID: id, Name: "X"}
+	for _, test := range []struct {
+		actor   domain.Actor
+		command commands.Command
+		refused domain.Code
+	}{
+		{User(olga), commands.Dismiss{GroupID: id}, 0},
+		{AppAdmin(Root), commands.Dismiss{GroupID: id}, 0},
+		{domain.System, commands.Recycle{GroupID: id}, 0},
+		{User(mary), commands.Quit{GroupID: id}, 0},
+		{User(olga), commands.TransferOwner{GroupID: id, UserID: mary}, 0},
+		{User(olga), commands.SetMemberRole{GroupID: id, UserID: mary, Role: domain.Admin}, 0},
+		{User(olga), commands.MuteMember{GroupID: id, UserID: mary, Duration: time.Hour}, 0},
+		{User(olga), commands.SetMemberInfo{GroupID: id, UserID: mary, NameCard: ptr("M")}, 0},
+		{User(olga), commands.KickMembers{GroupID: id, UserIDs: []string{Max, mary}}, 0},
+		{AppAdmin(Root), commands.SendCustomNotification{GroupID: id, UserIDs: []string{mary}}, 0},
+		{AppAdmin(Root), commands.InviteUsers{GroupID: id, UserIDs: []string{mary, Adam}}, 0},
+		{User(olga), accept(id + "/1/2"), 0},
+		{User(olga), commands.AcceptApplication{GroupID: id, FromUser: mary}, 0},
+		{User(olga), refuse(id + "/1/1"), 0},
+		{User(Adam), commands.RequestJoin{GroupID: id}, 0},
+
+		{User(olga), accept(id + "/1/1"), domain.CodeInvalidUserID},
+		{User(sven), commands.RequestJoin{GroupID: id}, domain.CodeInvalidUserID},
+		{AppAdmin(Root), commands.InviteUsers{GroupID: id, UserIDs: []string{sven}}, domain.CodeInvalidUserID},
+		{AppAdmin(Root), commands.ImportMember{GroupID: id, UserID: sven}, domain.CodeInvalidUserID},
+		{User(Adam), create, domain.CodeInvalidGroupID},
+		{User(olga), creating(func(*commands.CreateGroup) {}), domain.CodeInvalidUserID},
+	} {
+		_, err := commands.Decide(commands.Situation{Policies: low, Actor: test.actor, Now: Noon, Group: scene.Group()}, test.command)
+		if test.refused == 0 {
+			assert.NoError(t, err, test.command.CommandName())
+		} else {
+			assert.ErrorIs(t, err, &domain.Refusal{Code: test.refused}, test.command.CommandName())
+		}
+	}
+	Given(t, low).InGroup(id).When(AppAdmin(Root), commands.Dismiss{GroupID: id}).ThenRefused(domain.CodeInvalidGroupID)
+	dismissed := scene.And(domain.GroupDismissed{Cause: domain.Asked})
+	dismissed.When(AppAdmin(Root), commands.Dismiss{GroupID: id}).ThenRefused(domain.CodeGroupDismissed)
+	dismissed.When(User(Adam), create).ThenRefused(domain.CodeInvalidGroupID)
 }

@@ -84,7 +84,7 @@ func (c MuteMember) stream(domain.Actor) string { return domain.GroupStream(c.Gr
 func (c MuteMember) about() []string            { return []string{c.UserID} }
 
 func (c MuteMember) check(s *Situation) *domain.Refusal {
-	return first(s.limits.CheckGroupID(c.GroupID), s.limits.CheckUserID(c.UserID), checkDuration("duration", c.Duration))
+	return first(s.limits.CheckGroupID(c.GroupID), s.checkUserID(c.UserID), checkDuration("duration", c.Duration))
 }
 
 func (c MuteMember) decide(s *Situation, d *Decision) error {

@@ -186,7 +186,7 @@ func (c SetMemberInfo) about() []string            { return []string{c.UserID} }
 func (c SetMemberInfo) check(s *Situation) *domain.Refusal {
 	refusal := first(s.limits.CheckGroupID(c.GroupID), s.limits.CheckCustom(c.Custom))
 	if refusal == nil && c.UserID != "" {
-		refusal = s.limits.CheckUserID(c.UserID)
+		refusal = s.checkUserID(c.UserID)
 	}
 	if refusal == nil && c.NameCard != nil {
 		refusal = domain.CheckLine(domain.CodeInvalidNameCard, "name card", *c.NameCard, s.limits.NameCard)

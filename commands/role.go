@@ -23,7 +23,7 @@ func (c SetMemberRole) check(s *Situation) *domain.Refusal {
 		return domain.Refuse(domain.CodeInvalidArgument, fmt.Sprintf("a member's role is set to admin or member, not to %q", c.Role),
 			"an owner is named by TransferOwner")
 	}
-	return first(s.limits.CheckGroupID(c.GroupID), s.limits.CheckUserID(c.UserID))
+	return first(s.limits.CheckGroupID(c.GroupID), s.checkUserID(c.UserID))
 }
 
 func (c SetMemberRole) decide(s *Situation, d *Decision) error {
@@ -57,7 +57,7 @@ func (c TransferOwner) stream(domain.Actor) string { return domain.GroupStream(c
 func (c TransferOwner) about() []string            { return []string{c.UserID} }
 
 func (c TransferOwner) check(s *Situation) *domain.Refusal {
-	return first(s.limits.CheckGroupID(c.GroupID), s.limits.CheckUserID(c.UserID))
+	return first(s.limits.CheckGroupID(c.GroupID), s.checkUserID(c.UserID))
 }
 
 func (c TransferOwner) decide(s *Situation, d *Decision) error {

@@ -36,7 +36,7 @@ type Decision struct {
 // it changes neither the situation nor the group.
 func Decide(s Situation, cmd Command) (Decision, error) {
 	s.limits = s.limitsFor(cmd)
-	if refusal := s.limits.CheckUserID(s.Actor.UserID); refusal != nil && s.Actor != domain.System {
+	if refusal := s.checkUserID(s.Actor.UserID); refusal != nil && s.Actor != domain.System {
 		return Decision{}, refusal
 	}
 	if refusal := cmd.check(&s); refusal != nil {
@@ -56,7 +56,8 @@ func Decide(s Situation, cmd Command) (Decision, error) {
 }
 
 // limitsFor are the limits that say what is malformed: those of the group's type;
-// where there is no such group, what no policy allows.
+// where there is no such group, what no policy allows. A group that there is may have
+// a longer ID: limits may have been lowered, and there must be a way out of it.
 func (s *Situation) limitsFor(cmd Command) domain.Limits {
 	kind := domain.GroupType("")
 	if typed, ok := cmd.(interface{ groupType() domain.GroupType }); ok {
@@ -64,10 +65,24 @@ func (s *Situation) limitsFor(cmd Command) domain.Limits {
 	} else if s.Group != nil {
 		kind = s.Group.Type()
 	}
-	if policy, ok := s.Policies[kind]; ok {
-		return policy.Limits
+	policy, ok := s.Policies[kind]
+	if !ok {
+		policy.Limits = s.Policies.Widest()
 	}
-	return s.Policies.Widest()
+	if s.Group != nil && s.Group.Status() != domain.Unused {
+		policy.Limits.GroupID = max(policy.Limits.GroupID, len(s.Group.ID()))
+	}
+	return policy.Limits
+}
+
+// checkUserID refuses what is no user ID. A member may have one that is longer than
+// anybody's who comes in now: the limit may have been lowered since.
+func (s *Situation) checkUserID(id string) *domain.Refusal {
+	limits := s.limits
+	if s.Group != nil && s.Group.IsMember(id) {
+		limits.UserID = max(limits.UserID, len(id))
+	}
+	return limits.CheckUserID(id)
 }
 
 // live finds the policy of a live group, and refuses where there is none.
@@ -106,10 +121,11 @@ func (s *Situation) outranks(userID string) bool {
 	return userID != s.Actor.UserID && s.role() > s.Group.Role(userID)
 }
 
-// room is how many more members fit; full reports whether n do not.
+// full refuses n more members where they do not fit. For nobody there is always room:
+// the limit may have been lowered.
 func (s *Situation) full(n int) *domain.Refusal {
 	limit := s.policy.MemberLimit
-	if limit == 0 || s.Group.Count()+n <= limit {
+	if limit == 0 || n == 0 || s.Group.Count()+n <= limit {
 		return nil
 	}
 	return domain.Refuse(domain.CodeGroupFull,

@@ -60,9 +60,9 @@ var samples = []domain.Event{
 	domain.ApplicationAccepted{ApplicationID: "chess/1/1", Kind: domain.JoinRequest, From: stranger, UserID: stranger, Reason: "welcome"},
 	domain.ApplicationRefused{ApplicationID: "chess/1/1", Kind: domain.JoinRequest, From: stranger, UserID: stranger, Reason: "full"},
 	domain.ApplicationsRead{UserID: owner},
-	domain.TopicCreated{Topic: domain.Topic{ID: "@TGS#_go@TOPIC#_2", Name: "Openings"}},
-	domain.TopicChanged{TopicID: "@TGS#_go@TOPIC#_2", Name: given("Endgames")},
-	domain.TopicsDeleted{TopicIDs: []string{"@TGS#_go@TOPIC#_2"}},
+	domain.TopicCreated{Topic: domain.Topic{ID: "@TGS#_go@TOPIC#_@TGS#_2", Name: "Openings"}},
+	domain.TopicChanged{TopicID: "@TGS#_go@TOPIC#_@TGS#_2", Name: given("Endgames")},
+	domain.TopicsDeleted{TopicIDs: []string{"@TGS#_go@TOPIC#_@TGS#_2"}},
 	domain.NotificationSent{Data: []byte("maintenance at noon")},
 }
 

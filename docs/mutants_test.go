@@ -390,7 +390,7 @@ var ruleGuarantees = []guarantee{
 	{
 		"A ban beats every way in.",
 		[]string{"commands.TestBan", "commands.TestABanBeatsEveryWayIn"},
-		[]mutant{one("a banned applicant can be accepted", "commands/application.go", "	if err := or(s.notBanned(a.Candidate)); err != nil {", "	if err := or(s.notBanned(\"\")); err != nil {", inCommands, "TestBan")},
+		[]mutant{one("a banned applicant can be accepted", "commands/application.go", "	if err := or(s.limits.CheckUserID(a.Candidate), s.notBanned(a.Candidate)); err != nil {", "	if err := or(s.notBanned(\"\")); err != nil {", inCommands, "TestBan")},
 	},
 	{
 		"Limits hold under concurrency.",

@@ -81,7 +81,7 @@ func (h *Hub) Add(userID string, l Listener, after eventstore.Position) (remove 
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	for _, s := range h.users[userID] {
-		if s.listener.identity() == l.identity() {
+		if s.listener.identity() == l.identity() && !s.isRemoved() { // removed: it has ended itself, and is about to leave
 			return func() { h.remove(s) }
 		}
 	}

@@ -64,6 +64,7 @@ func (s *subscription) offer(n Notification) {
 // where it does not.
 func (s *subscription) run() {
 	defer close(s.finished)
+	defer s.hub.remove(s) // when mu is unlocked: the hub's is locked before it
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.caller = goroutineID()
