@@ -208,7 +208,7 @@ func (c Quit) decide(s *Situation, d *Decision) error {
 		return err
 	}
 	if !s.Group.IsMember(user) {
-		return s.notPermitted("only a member can quit", domain.AnyMember)
+		return domain.Refuse(domain.CodeNotPermitted, "only a member can quit", "there is nothing to do: you are not in this group")
 	}
 	if s.Group.Owner() == user {
 		switch s.policy.OwnerQuit {

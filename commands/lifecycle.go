@@ -3,6 +3,7 @@ package commands
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/grouplog/grouplog/domain"
@@ -52,8 +53,7 @@ func (c CreateGroup) check(s *Situation) *domain.Refusal { return c.checkFor(s, 
 func (c CreateGroup) checkFor(s *Situation, owner string) *domain.Refusal {
 	policy, known := s.Policies[c.GroupType]
 	if !known {
-		return domain.Refuse(domain.CodeInvalidArgument, fmt.Sprintf("there is no group type %q", c.GroupType),
-			fmt.Sprintf("use one of %v", s.Policies.Types()))
+		return unknownType(c.GroupType, s.Policies.Types())
 	}
 	s.policy = policy
 	l := &policy.Limits
@@ -178,10 +178,31 @@ func chooseOption(o *domain.Option, byDefault domain.Option, allowed []domain.Op
 	return optionNotAllowed(name, *o, append([]domain.Option{byDefault}, allowed...))
 }
 
+func unknownType(t domain.GroupType, types []domain.GroupType) *domain.Refusal {
+	hint := oneOf(types)
+	for _, known := range types {
+		if strings.EqualFold(string(known), string(t)) {
+			hint = fmt.Sprintf("do you mean %q?", known)
+		}
+	}
+	return domain.Refuse(domain.CodeInvalidArgument, fmt.Sprintf("there is no group type %q", t), hint)
+}
+
+func oneOf[T any](all []T) string {
+	words := make([]string, len(all))
+	for i, one := range all {
+		words[i] = fmt.Sprint(one)
+	}
+	if len(words) == 1 {
+		return "use " + words[0]
+	}
+	return "use one of " + strings.Join(words, ", ")
+}
+
 func optionNotAllowed(name string, o domain.Option, allowed []domain.Option) *domain.Refusal {
 	hint := "it cannot be changed for this type"
 	if len(allowed) > 0 {
-		hint = fmt.Sprintf("use one of %v", allowed)
+		hint = oneOf(allowed)
 	}
 	return domain.Refuse(domain.CodeNotPermitted, fmt.Sprintf("the %s of this group type cannot be %s", name, o), hint)
 }

@@ -207,7 +207,7 @@ func (c SetMemberInfo) decide(s *Situation, d *Decision) error {
 	case user != s.Actor.UserID && s.role() < domain.Admin:
 		return s.notPermitted("a member edits their own data, owner and admins also others'", domain.OwnerAndAdmins)
 	case !found && user == s.Actor.UserID:
-		return s.notPermitted("only members have data in a group", domain.AnyMember)
+		return domain.Refuse(domain.CodeNotPermitted, "only members have data in a group", "join the group first")
 	case !found:
 		return noSuchMember(user)
 	}

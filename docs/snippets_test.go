@@ -115,6 +115,9 @@ func TestFragments(t *testing.T) {
 	source.WriteString(preamble)
 	fragments := 0
 	for page, text := range pages(t) {
+		if filepath.Base(page) == quickstart {
+			continue // TestQuickstart
+		}
 		_, blocks := split(text)
 		for _, b := range blocks {
 			if b.language != "go" || strings.Contains(b.text, "package main") {
@@ -131,8 +134,37 @@ func TestFragments(t *testing.T) {
 		}
 	}
 	require.Positive(t, fragments)
+	compile(t, source.String())
+}
+
+const quickstart = "quickstart.md"
+
+// The pieces of the quick start make one function, with the imports that it names.
+func TestQuickstart(t *testing.T) {
+	var imports, body strings.Builder
+	for page, text := range pages(t) {
+		if filepath.Base(page) != quickstart {
+			continue
+		}
+		_, blocks := split(text)
+		for _, b := range blocks {
+			into := &body
+			if strings.HasPrefix(b.text, "import ") {
+				into = &imports
+			}
+			if b.language == "go" {
+				fmt.Fprintf(into, "//line %s:%d\n%s\n", quickstart, b.line+1, b.text)
+			}
+		}
+	}
+	require.NotZero(t, imports.Len())
+	compile(t, "package main\n"+imports.String()+"func main() {}\nfunc _(ctx context.Context) error {\n"+body.String()+"return nil\n}\n")
+}
+
+func compile(t *testing.T, source string) {
+	t.Helper()
 	path := filepath.Join(t.TempDir(), "fragments.go")
-	require.NoError(t, os.WriteFile(path, []byte(source.String()), 0o600))
+	require.NoError(t, os.WriteFile(path, []byte(source), 0o600))
 	build := exec.CommandContext(t.Context(), "go", "build", "-o", os.DevNull, path)
 	build.Dir = root
 	out, err := build.CombinedOutput()

@@ -35,7 +35,7 @@ func (l *Limits) CheckGroupID(id string) *Refusal {
 // CheckCustomGroupID refuses an ID that a new group of the type must not have.
 func (p *Policy) CheckCustomGroupID(id string) *Refusal {
 	if refusal := p.Limits.CheckGroupID(id); refusal != nil {
-		return refusal
+		return Refuse(refusal.Code, refusal.Rule, "choose another ID, or leave it empty to have one assigned")
 	}
 	if p.ReservedIDPrefix != "" && strings.HasPrefix(id, p.ReservedIDPrefix) {
 		return Refuse(CodeInvalidGroupID, fmt.Sprintf("a custom group ID of this type does not start with %q", p.ReservedIDPrefix),

@@ -27,7 +27,7 @@ func explain(err error) error {
 	case e.Code == sqlite3.ErrBusy, e.Code == sqlite3.ErrLocked:
 		return fmt.Errorf("%w: %w", eventstore.ErrBusy, err)
 	case e.Code == sqlite3.ErrCantOpen && e.SystemErrno != 0:
-		return fmt.Errorf("%w: %w", err, e.SystemErrno)
+		return systemError{err, e.SystemErrno}
 	case e.Code == sqlite3.ErrFull, e.SystemErrno == syscall.ENOSPC, e.SystemErrno == syscall.EDQUOT:
 		return fmt.Errorf("%w: %w", eventstore.ErrFull, err)
 	case e.Code == sqlite3.ErrReadonly, e.SystemErrno == syscall.EROFS:
@@ -37,6 +37,15 @@ func explain(err error) error {
 	}
 	return err
 }
+
+// systemError is an error of SQLite that says in its text what the system said, and here
+// to errors.Is.
+type systemError struct {
+	error
+	cause syscall.Errno
+}
+
+func (e systemError) Unwrap() []error { return []error{e.error, e.cause} }
 
 // known reports whether the error has a name of the contract already.
 func known(err error) bool {

@@ -4,7 +4,10 @@ import (
 	"database/sql/driver"
 	"errors"
 	"fmt"
+	"io/fs"
+	"strings"
 	"sync/atomic"
+	"syscall"
 	"testing"
 
 	"github.com/mattn/go-sqlite3"
@@ -154,4 +157,12 @@ func TestAPanicLeavesNobodyWaiting(t *testing.T) {
 	require.NoError(t, err)
 	require.Len(t, all, 2, "what was not committed is not there")
 	require.Equal(t, eventstore.Position(2), all[1].Position)
+}
+
+// What the system says is in SQLite's text already: it is said once, and still found.
+func TestSystemErrorsAreSaidOnce(t *testing.T) {
+	err := explain(fmt.Errorf("connect: %w", sqlite3.Error{Code: sqlite3.ErrCantOpen, SystemErrno: syscall.EACCES}))
+	require.Equal(t, 1, strings.Count(err.Error(), syscall.EACCES.Error()), err)
+	require.ErrorIs(t, err, fs.ErrPermission)
+	require.True(t, isCode(err, sqlite3.ErrCantOpen))
 }

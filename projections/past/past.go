@@ -102,14 +102,14 @@ func (p *Past) notYet(ctx context.Context, groupID string) error {
 		if err != nil {
 			return err
 		}
-		return fmt.Errorf("no group had the ID %q as of %s: the first began %s, at position %d: %w",
-			groupID, p.moment, words(first.Time), first.Position, groupview.ErrNotFound)
+		return fmt.Errorf("group %q: %w as of %s: the first with this ID began %s, at position %d",
+			groupID, groupview.ErrNotFound, p.moment, words(first.Time), first.Position)
 	}
 	return p.noGroup(groupID)
 }
 
 func (p *Past) noGroup(groupID string) error {
-	return fmt.Errorf("no group had the ID %q as of %s: %w", groupID, p.moment, groupview.ErrNotFound)
+	return fmt.Errorf("group %q: %w as of %s", groupID, groupview.ErrNotFound, p.moment)
 }
 
 // unchanged is a group as rows show it now, if it was the same then: nothing has

@@ -77,7 +77,7 @@ func (f *auditFlags) addTo(a *app, c *cobra.Command) {
 	flags.Var(&f.until, "until", "before this `TIME`; before a day is before it begins")
 	f.reach.addTo(c, onlyPositions, "position")
 	flags.StringVar(&f.query.CommandID, "id", "", "what the command with this `ID` came to")
-	flags.StringVar(&f.outcome, "outcome", "", "only what was `done`, or only what was refused")
+	flags.StringVar(&f.outcome, "outcome", "", "only what had this `OUTCOME`: done or refused")
 	flags.StringVar(&f.query.Text, "text", "", "entries with these `WORDS` in a name, a message or a reason; chess* is how words begin")
 	flags.BoolVar(&f.newest, "newest", false, "newest first, which is the default")
 	flags.BoolVar(&f.query.Oldest, "oldest", false, "oldest first")
@@ -258,7 +258,7 @@ func (a *app) writeEntries(w io.Writer, entries []audit.Entry) error {
 			}
 			continue
 		}
-		place := "#" + render.Number(e.Position)
+		place := fmt.Sprintf("#%d", e.Position)
 		if e.Outcome == audit.Refused {
 			place = "refused"
 		}

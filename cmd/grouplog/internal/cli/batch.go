@@ -263,9 +263,12 @@ func (b *batch) tell(s submitted, receipt commands.Receipt) {
 			b.fail(err)
 		}
 	case s.err != nil && answered(s.err):
-		text, _ := wordsFor(s.err)
+		text, next := wordsFor(s.err)
 		if errors.Is(s.err, commands.ErrIDReused) {
-			text = "this line's command ID was used for another command; was the file changed? " + text
+			next = "was the file changed, or has it the name of another? --name begins anew"
+		}
+		if next != "" {
+			text += "; hint: " + next
 		}
 		fmt.Fprintf(b.progress, "%s:%d: %s\n", b.source.name, s.number, render.Line(text))
 	case b.options.dryRun:

@@ -56,7 +56,7 @@ said, and 10 000 groups of ten:
 	flags.StringVar(&o.dir, "dir", "", "measure in a new directory below this `DIR`, so on its disk; that for temporary files where not given")
 	flags.BoolVar(&o.check, "check", false, "exit with 1 where a target is missed")
 	must(flags.MarkHidden("tiny"))
-	c.MarkFlagsMutuallyExclusive("quick", "full", "tiny")
+	c.MarkFlagsMutuallyExclusive("quick", "full")
 	must(c.RegisterFlagCompletionFunc("only", func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
 		var names []string
 		for _, spec := range bench.Specs() {

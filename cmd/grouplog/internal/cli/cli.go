@@ -7,6 +7,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -26,13 +27,16 @@ func Main(args []string, in io.Reader, out, talk io.Writer) int {
 	// The first Ctrl-C ends ctx; with the handler gone, the second ends the process.
 	defer context.AfterFunc(ctx, stop)()
 
-	a := &app{args: args, in: in, out: out, talk: talk}
+	signal.Ignore(syscall.SIGPIPE) // a write says it, and what is to be cleaned up is
+	written := &output{Writer: out}
+	a := &app{args: args, in: in, out: written, talk: talk}
 	root := a.root()
 	root.SetArgs(args)
-	root.SetIn(in)
-	root.SetOut(out)
-	root.SetErr(talk)
 	command, err := root.ExecuteContextC(ctx)
+	if written.err != nil {
+		a.started = true
+		err = cmp.Or(err, written.err)
+	}
 	if err == nil {
 		return exitDone
 	}
@@ -68,9 +72,13 @@ them. It writes what happened in an append-only log and answers questions from i
   grouplog do accept-application --as alice --group chess --from bob
   grouplog member ls chess
   grouplog log tail`,
+		Version:       versionLine(versions()),
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	})
+	root.SetIn(a.in)
+	root.SetOut(unheard{a.out})
+	root.SetErr(a.talk)
 	root.PersistentFlags().StringVar(&a.db, "db", defaultDB, "the log's `FILE`; also "+envDB+" in the environment")
 	root.PersistentFlags().StringVar(&a.store, "store", "", "the log's `ADDRESS` in a cluster; --db is then its replica here; also "+envStore)
 	root.PersistentFlags().BoolVar(&a.json, "json", false, "write JSON: one object, or one a line for lists")
@@ -78,6 +86,7 @@ them. It writes what happened in an append-only log and answers questions from i
 	root.PersistentPreRun = func(cmd *cobra.Command, _ []string) { a.locate(cmd) }
 	root.SetHelpTemplate(helpTemplate)
 	root.SetUsageTemplate(usageTemplate)
+	root.SetVersionTemplate("{{.Version}}\n")
 	root.AddGroup(
 		&cobra.Group{ID: "write", Title: "Commands that write:"},
 		&cobra.Group{ID: "read", Title: "Questions:"},
@@ -96,7 +105,28 @@ them. It writes what happened in an append-only log and answers questions from i
 	root.AddCommand(a.demoCommand(), a.benchCommand(), a.versionCommand(), exitCodesTopic())
 	root.InitDefaultHelpCmd()
 	root.InitDefaultCompletionCmd()
+	for _, c := range root.Commands() {
+		switch c.Name() {
+		case "help":
+			refuseTopics(c)
+		case "completion":
+			parent(c)
+		}
+	}
 	return root
+}
+
+// refuseTopics has help refuse to be about a command that is not there.
+func refuseTopics(help *cobra.Command) {
+	show := help.Run
+	help.Run = nil
+	help.RunE = func(cmd *cobra.Command, args []string) error {
+		if found, rest, err := cmd.Root().Find(args); err == nil && found.HasSubCommands() && len(rest) > 0 {
+			return noCommand(found, rest[0])
+		}
+		show(cmd, args)
+		return nil
+	}
 }
 
 // run is what a command does, given its arguments: once it has begun, its usage was
@@ -123,10 +153,17 @@ func parent(c *cobra.Command) *cobra.Command {
 
 func noCommand(parent *cobra.Command, name string) error {
 	err := usage(fmt.Errorf("there is no command %q", parent.CommandPath()+" "+name))
+	meant := ""
 	if suggestions := parent.SuggestionsFor(name); len(suggestions) > 0 {
-		return hint(err, fmt.Sprintf("do you mean %q?", parent.CommandPath()+" "+suggestions[0]))
+		meant = parent.CommandPath() + " " + suggestions[0]
 	}
-	return err
+	if c, _, unknown := parent.Find([]string{"do", name}); unknown == nil && c.Parent() != parent && !parent.HasParent() {
+		meant = c.CommandPath()
+	}
+	if meant == "" {
+		return err
+	}
+	return hint(err, fmt.Sprintf("do you mean %q?", meant))
 }
 
 // flagError is about a flag that a command does not have. If it is because the command
@@ -164,11 +201,13 @@ func (a *app) explain(command *cobra.Command, err error, code int) {
 	if errors.As(err, &told) {
 		return
 	}
+	text, advice := wordsFor(err)
 	if code == exitInterrupted {
-		a.say("grouplog: interrupted")
+		text = "interrupted"
+	}
+	if code == exitUnread && advice == "" {
 		return
 	}
-	text, advice := wordsFor(err)
 	for line := range strings.Lines(text) {
 		a.say("grouplog: %s", strings.TrimRight(line, "\n"))
 	}

@@ -46,6 +46,7 @@ func TestExitCodes(t *testing.T) {
 		{&fs.PathError{Op: "create", Path: "x", Err: fs.ErrExist}, exitConflict},
 		{&eventstore.DamageError{}, exitDamaged},
 		{context.Canceled, exitInterrupted},
+		{errUnread, exitUnread},
 		{&toldError{exitRefused}, exitRefused},
 	} {
 		require.Equal(t, test.want, a.exitCode(test.err), test.err)
@@ -125,6 +126,39 @@ func filled(t *testing.T, typ reflect.Type) reflect.Value {
 		}
 	}
 	return value
+}
+
+// A user ID may have a colon in it, and a role is not taken for a part of one.
+func TestInitialMembersAreTyped(t *testing.T) {
+	for text, want := range map[string]domain.InitialMember{
+		"bob":        {UserID: "bob"},
+		"bob:admin":  {UserID: "bob", Role: domain.Admin},
+		"bob:owner":  {UserID: "bob", Role: domain.Owner}, // the rules refuse it
+		"u:v:member": {UserID: "u:v", Role: domain.Member},
+	} {
+		got, err := memberOf(text)
+		require.NoError(t, err, text)
+		require.Equal(t, want, got)
+	}
+	for _, text := range []string{"carol:admn", "b:boss", "u:v", "bob:", "bob:Admin"} {
+		_, err := memberOf(text)
+		require.ErrorContains(t, err, "is no role: after the colon stands member or admin, as in "+text+":member", text)
+	}
+	line := commandLine(domain.Actor{UserID: "alice"}, commands.CreateGroup{Members: []domain.InitialMember{{UserID: "u:v"}}})
+	require.Contains(t, line, "--member u:v:member")
+}
+
+// The hints of refusals name what can be typed.
+func TestHintsAreTyped(t *testing.T) {
+	for hint, want := range map[string]string{
+		"give applicationID, or groupID and fromUser": "give --application, or --group and --from",
+		"leave supportTopic out":                      "leave --support-topic out",
+		"an owner is named by TransferOwner":          `an owner is named by "grouplog do transfer-owner"`,
+		"use one of Work, AVChatRoom":                 "use one of Work, AVChatRoom",
+		"choose another name":                         "choose another name",
+	} {
+		require.Equal(t, want, asTyped(hint))
+	}
 }
 
 // shellWords takes a line apart as a shell does.

@@ -60,6 +60,9 @@ func textsOf(field reflect.Value) []string {
 	case []domain.InitialMember:
 		var texts []string
 		for _, m := range value {
+			if m.Role == domain.NotMember && strings.Contains(m.UserID, ":") {
+				m.Role = domain.Member
+			}
 			texts = append(texts, strings.TrimSuffix(m.UserID+":"+m.Role.String(), ":"))
 		}
 		return texts

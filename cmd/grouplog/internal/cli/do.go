@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"reflect"
 
@@ -100,7 +101,11 @@ func (a *app) do(ctx context.Context, e *envelope, command commands.Command) err
 		if err != nil {
 			return fmt.Errorf("the command was carried out, and its events cannot be read: %w", err)
 		}
-		return a.done(e, command, receipt, events)
+		err = a.done(e, command, receipt, events)
+		if err != nil && !errors.Is(err, errUnread) {
+			return hint(fmt.Errorf("the command was carried out, and what it came to cannot be written: %w", err), `"grouplog log tail" shows it`)
+		}
+		return err
 	})
 }
 
@@ -120,6 +125,12 @@ func (a *app) refused(e *envelope, err error) error {
 			return err
 		}
 	}
+	var refusal *domain.Refusal
+	if errors.As(err, &refusal) {
+		typed := *refusal
+		typed.Hint = asTyped(refusal.Hint)
+		return &typed
+	}
 	return err
 }
 
@@ -137,7 +148,11 @@ func (a *app) done(e *envelope, command commands.Command, receipt commands.Recei
 	if e.dryRun {
 		text = "dry run, nothing is recorded: " + text
 	}
-	fmt.Fprintln(a.out, text)
-	a.writeEvents(events)
+	if _, err := fmt.Fprintln(a.out, text); err != nil {
+		return err
+	}
+	if err := a.writeEvents(events); err != nil {
+		return err
+	}
 	return a.writeUsers(command, receipt.Users)
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"syscall"
 
 	"github.com/spf13/cobra"
 
@@ -29,6 +30,7 @@ const (
 	exitConflict    = 5
 	exitDamaged     = 6
 	exitInterrupted = 130
+	exitUnread      = 141
 )
 
 const exitCodesText = `What the exit code of grouplog says:
@@ -43,6 +45,7 @@ const exitCodesText = `What the exit code of grouplog says:
        the file to write exists, or holds something else than what is copied
   6    the log is damaged; "grouplog verify" says where
   130  interrupted
+  141  whoever reads the output has ended before its end, as "head" does
 
 run and import go through a whole file. Of what befell its lines, the exit code is
 the first of: the failure that stopped them (1, 5 or 6), interrupted (130), a malformed
@@ -70,6 +73,8 @@ func (a *app) exitCode(err error) int {
 	switch {
 	case errors.As(err, &told):
 		return told.code
+	case is(errUnread):
+		return exitUnread
 	case is(context.Canceled):
 		return exitInterrupted
 	case !a.started, errors.As(err, &wrong), is(commands.ErrMisuse, commands.ErrMalformed, past.ErrAhead, past.ErrOrder):
@@ -137,7 +142,7 @@ var advice = []struct {
 	{eventstore.ErrFull, "make room and try again; what was recorded is kept"},
 	{eventstore.ErrUnknown, "try again with the same command ID (--id) to find out whether it was recorded"},
 	{eventstore.ErrDamaged, `"grouplog verify" says where; restore a backup`},
-	{commands.ErrIDReused, "for a command file that was changed, or has the name of another: --name"},
+	{commands.ErrIDReused, "use another --id"},
 	{commands.ErrContended, "try again when the other programs are done"},
 	{projections.ErrNotViews, "that file would hold what is derived from the log; move it out of the way"},
 	{projections.ErrOtherLog, "delete the file of the read models (….views.db): it comes back from the log"},
@@ -151,6 +156,8 @@ var advice = []struct {
 	{consumers.ErrOtherLog, "the listeners' file (….consumers.db) stands beside a log that is not theirs: put the right ones together"},
 	{past.ErrAhead, `"grouplog log tail" shows how far the log has come`},
 	{errUnknownUser, `"grouplog log ls" shows who there is`},
+	{syscall.ENOSPC, "make room and do it again; what has been written is not whole"},
+	{fs.ErrPermission, "have whoever owns the file and its directory allow it, or name another file"},
 }
 
 // wordsFor is an error as a person should read it, and what to do next.
@@ -170,6 +177,9 @@ func wordsFor(err error) (text, next string) {
 	}
 	if isCorrupt(err) {
 		return err.Error(), `the log is not affected: "grouplog rebuild" makes the read models anew`
+	}
+	if missing(err) {
+		return err.Error(), "check the path: a file that is read must be there, and the directory of one that is made"
 	}
 	return err.Error(), ""
 }

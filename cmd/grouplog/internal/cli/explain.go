@@ -88,7 +88,7 @@ func (a *app) writeExplanation(who *envelope, e *past.Explanation) error {
 		facts = append(facts, [2]string{"rule", e.Rule})
 	}
 	if e.Refusal != nil {
-		facts = append(facts, [2]string{"hint", render.Line(e.Refusal.Hint)})
+		facts = append(facts, [2]string{"hint", render.Line(asTyped(e.Refusal.Hint))})
 	}
 	if e.Standing != "" {
 		facts = append(facts, [2]string{"who", e.Standing})
@@ -99,11 +99,13 @@ func (a *app) writeExplanation(who *envelope, e *past.Explanation) error {
 	}
 	if len(events) > 0 {
 		fmt.Fprintln(a.out, "it would record:")
-		a.writeEvents(events)
+		if err := a.writeEvents(events); err != nil {
+			return err
+		}
 	}
 	if len(e.Because) > 0 {
 		fmt.Fprintln(a.out, "because:")
-		a.writeEvents(e.Because)
+		return a.writeEvents(e.Because)
 	}
 	return nil
 }

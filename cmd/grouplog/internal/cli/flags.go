@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"fmt"
 	"reflect"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -57,7 +58,7 @@ var fields = map[string]field{
 	"joinOption":        {"join-option", "who comes in by themselves: Forbid, Auth (asks approvers) or Any", "Any"},
 	"inviteOption":      {"invite-option", "whom members bring in: Forbid, Auth (asks approvers) or Any", "Any"},
 	"supportTopic":      {"support-topic", "with topics (Community)", ""},
-	"members":           {"member", "initial member, as `USER` or USER:admin; repeat for more", "bob"},
+	"members":           {"member", "initial member, as `USER` or USER:admin; with a colon in the ID, USER:member; repeat for more", "bob"},
 	"userID":            {"user", "the `USER` whom it is about", "bob"},
 	"userIDs":           {"user", "a `USER` whom it is about; repeat for more", "bob"},
 	"fromUser":          {"from", "the `USER` who applied or invited, in place of --application", "bob"},
@@ -157,7 +158,17 @@ func exampleOf(typ reflect.Type, name string) string {
 			line += " --" + f.flag + " " + f.example
 		}
 	}
-	return line
+	return line + exampleEnd[name]
+}
+
+// exampleEnd is what examples need beside the fields that the wire form always has: one of
+// two ways to name something, or a change.
+var exampleEnd = map[string]string{
+	"AcceptApplication": " --group chess --from bob",
+	"RefuseApplication": " --group chess --from bob",
+	"SetGroupInfo":      ` --introduction "Every Tuesday"`,
+	"SetMemberInfo":     ` --name-card "Alice, board 1"`,
+	"SetTopicInfo":      ` --name "Openings"`,
 }
 
 // kebab is a name of the wire form as a command line has it: RequestJoin, request-join.
@@ -170,6 +181,22 @@ func kebab(name string) string {
 		b.WriteRune(unicode.ToLower(r))
 	}
 	return b.String()
+}
+
+// humps are words as only names in the wire form are written.
+var humps = regexp.MustCompile(`\b[A-Za-z]+[a-z][A-Z]\w*\b`)
+
+// asTyped is a hint with the names of the wire form as a command line has them.
+func asTyped(hint string) string {
+	return humps.ReplaceAllStringFunc(hint, func(word string) string {
+		if f, ok := fields[word]; ok {
+			return "--" + f.flag
+		}
+		if _, ok := shortHelp[word]; ok {
+			return `"grouplog do ` + kebab(word) + `"`
+		}
+		return word
+	})
 }
 
 // fieldValue is a field of a command as a flag.
@@ -230,7 +257,9 @@ func (v *fieldValue) Set(text string) error {
 	case *map[string]string:
 		return assign(field, text)
 	case *[]domain.InitialMember:
-		*field = append(*field, memberOf(text))
+		member, err := memberOf(text)
+		*field = append(*field, member)
+		return err
 	default:
 		v.SetString(text) // a string, or a type of its own that is one
 	}
@@ -270,15 +299,18 @@ func assign(field *map[string]string, text string) error {
 	return nil
 }
 
-// memberOf reads USER or USER:ROLE. A user ID may have colons in it.
-func memberOf(text string) domain.InitialMember {
-	if i := strings.LastIndexByte(text, ':'); i > 0 {
-		var role domain.Role
-		if err := role.UnmarshalText([]byte(text[i+1:])); err == nil {
-			return domain.InitialMember{UserID: text[:i], Role: role}
-		}
+// memberOf reads USER or USER:ROLE. A user ID may have colons in it: what follows the
+// last one is always a role, so that none is taken for a part of the ID when it is misspelt.
+func memberOf(text string) (domain.InitialMember, error) {
+	i := strings.LastIndexByte(text, ':')
+	if i < 0 {
+		return domain.InitialMember{UserID: text}, nil
 	}
-	return domain.InitialMember{UserID: text}
+	var role domain.Role
+	if err := role.UnmarshalText([]byte(text[i+1:])); err != nil || role == domain.NotMember {
+		return domain.InitialMember{}, fmt.Errorf("%q is no role: after the colon stands member or admin, as in %s:member for a user ID that has a colon in it", text[i+1:], text)
+	}
+	return domain.InitialMember{UserID: text[:i], Role: role}, nil
 }
 
 // must is for what can only go wrong if the program itself is wrong.

@@ -50,6 +50,16 @@ func (a *app) groupListCommand() *cobra.Command {
 	return c
 }
 
+// noGroups says that no group is wanted. A type that is not built in may be one of an
+// application's own, or be misspelt.
+func noGroups(filter groupview.GroupFilter) string {
+	types := domain.Classic().Types()
+	if filter.Type == "" || slices.Contains(types, filter.Type) {
+		return "no groups"
+	}
+	return fmt.Sprintf("no groups of the type %q; built in are %s", filter.Type, strings.ReplaceAll(strings.Trim(fmt.Sprint(types), "[]"), " ", ", "))
+}
+
 func writeGroups(ctx context.Context, a *app, asked answers, filter groupview.GroupFilter) error {
 	columns := []string{"group", "type", "owner", "#members", "join", "created"}
 	if filter.IncludeDismissed {
@@ -63,7 +73,7 @@ func writeGroups(ctx context.Context, a *app, asked answers, filter groupview.Gr
 			row = append(row, render.Time(g.EndedAt))
 		}
 		table.Row(append(row, g.Name)...)
-	}, "no groups")
+	}, noGroups(filter))
 }
 
 func (a *app) groupShowCommand() *cobra.Command {
@@ -135,7 +145,7 @@ func writeGroup(w io.Writer, g *groupview.Group) error {
 		add("topic", topic.ID+"  "+topic.Name)
 	}
 	add("created", utc(g.CreatedAt))
-	add("last event", fmt.Sprintf("%s, at position %s", utc(g.LastEventAt), render.Number(g.Position)))
+	add("last event", fmt.Sprintf("%s, at position %d", utc(g.LastEventAt), g.Position))
 	add("history", fmt.Sprintf("%s, group number %d with this ID", render.Count(g.Version, "event", "events"), g.Incarnation))
 	return writeFacts(w, facts)
 }

@@ -35,7 +35,7 @@ func openSource(path string, stdin io.Reader) (*source, error) {
 	s := &source{name: filepath.Base(path), input: file, file: file}
 	info, err := file.Stat()
 	if err == nil && info.IsDir() {
-		err = fmt.Errorf("%s is a directory, not a command file", path)
+		err = hint(fmt.Errorf("%s is a directory, not a command file", path), `name a file, or "-" for standard input`)
 	}
 	if err != nil {
 		return nil, errors.Join(err, file.Close())

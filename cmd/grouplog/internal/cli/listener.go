@@ -145,7 +145,7 @@ func (a *app) listenerListCommand() *cobra.Command {
 					if l.Restored != "" {
 						trouble = l.Restored
 					}
-					table.Row(l.Name, l.State, render.Number(l.Position), render.Number(l.Lag), behind, l.Held, l.Parked, trouble)
+					table.Row(l.Name, l.State, l.Position, render.Number(l.Lag), behind, l.Held, l.Parked, trouble)
 				}, "nobody has listened")
 			})
 		}),

@@ -9,7 +9,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/grouplog/grouplog/cmd/grouplog/internal/render"
 	"github.com/grouplog/grouplog/eventstore"
 	"github.com/grouplog/grouplog/eventstore/sqlite"
 	"github.com/grouplog/grouplog/projections/consumers"
@@ -91,7 +90,7 @@ func (a *app) enroll(ctx context.Context, log eventstore.Store, progress []consu
 		if a.json {
 			err = a.writeJSON(map[string]any{"ok": true, "name": s.Name, "position": start})
 		} else {
-			_, err = fmt.Fprintf(a.out, "%s goes on after position %s\n", s.Name, render.Number(start))
+			_, err = fmt.Fprintf(a.out, "%s goes on after position %d\n", s.Name, start)
 		}
 		if err != nil {
 			return err

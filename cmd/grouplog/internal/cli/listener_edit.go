@@ -169,6 +169,6 @@ func (a *app) writeReset(name string, to eventstore.Position, skipped []consumer
 	for _, h := range holdLines(skipped) {
 		a.say("never told: %s of group %s, and what follows in the group up to position %d", h.Notification, h.GroupID, to)
 	}
-	_, err := fmt.Fprintf(a.out, "%s goes on after position %s\n", name, render.Number(to))
+	_, err := fmt.Fprintf(a.out, "%s goes on after position %d\n", name, to)
 	return err
 }

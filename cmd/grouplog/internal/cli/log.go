@@ -7,6 +7,7 @@ import (
 	"io"
 	"iter"
 	"slices"
+	"strconv"
 
 	"github.com/spf13/cobra"
 
@@ -188,7 +189,7 @@ func (a *app) writeEvent(w io.Writer, e *projections.Event, head eventstore.Posi
 		return render.JSON(w, eventLineOf(e.Record))
 	}
 	style := render.StyleFor(a.out)
-	position := fmt.Sprintf("%*s", len(render.Number(head)), render.Number(e.Position))
+	position := fmt.Sprintf("%*d", len(strconv.FormatUint(uint64(head), 10)), e.Position)
 	_, err := fmt.Fprintf(w, "%s  %s  %s\n", style.Dim(position), style.Dim(render.Time(e.Time)), audit.Sentence(*e))
 	return err
 }

@@ -132,14 +132,17 @@ func summary(r commands.Receipt) string {
 }
 
 // writeEvents writes events as sentences.
-func (a *app) writeEvents(events []projections.Event) {
+func (a *app) writeEvents(events []projections.Event) error {
 	for _, event := range events {
 		position := "+"
 		if event.Position > 0 {
-			position = "#" + render.Number(event.Position)
+			position = fmt.Sprintf("#%d", event.Position)
 		}
-		fmt.Fprintf(a.out, "  %s  %s\n", position, audit.Sentence(event))
+		if _, err := fmt.Fprintf(a.out, "  %s  %s\n", position, audit.Sentence(event)); err != nil {
+			return err
+		}
 	}
+	return nil
 }
 
 // writeUsers says what became of each user that a command names.

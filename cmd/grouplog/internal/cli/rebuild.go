@@ -105,6 +105,9 @@ func (a *app) rebuild(ctx context.Context, engine *grouplog.Engine) error {
 	reports, err := engine.RebuildReport(ctx, func(done, total eventstore.Position) {
 		progress.Update(int(done), float64(done)/float64(max(total, 1)))
 	})
+	if errors.Is(err, context.Canceled) {
+		return hint(err, "run it again, and it goes on from where it was")
+	}
 	if err != nil {
 		return err
 	}

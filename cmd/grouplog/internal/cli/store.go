@@ -55,6 +55,12 @@ func (a *app) openLog(ctx context.Context, options *sqlite.Options) (eventstore.
 	if a.store != "" && !jetstream.IsAddress(a.store) {
 		return nil, usage(fmt.Errorf("--store %s is no address of a log in a cluster, as nats://HOST:4222/NAME?sync=always is; for a file there is --db", a.store))
 	}
+	if _, err := jetstream.NameOf(a.store); a.store != "" && err != nil {
+		return nil, usage(err)
+	}
+	if a.db == "" || a.db == ":memory:" {
+		return nil, usage(fmt.Errorf("--db %q names no file", a.db))
+	}
 	return a.openAt(ctx, a.store, a.db, options)
 }
 

@@ -131,12 +131,12 @@ func same(one, other string) bool {
 func (a *app) storeCopy(ctx context.Context, p places, follow bool) (err error) {
 	from, err := a.openAt(ctx, p.from.address, p.from.path, &sqlite.Options{ReadOnly: true})
 	if err != nil {
-		return err
+		return placeHint(err, "name another place to copy from")
 	}
 	defer func() { err = errors.Join(err, from.Close()) }()
 	to, err := a.openAt(ctx, p.to.address, p.to.path, &sqlite.Options{ID: from.ID()})
 	if err != nil {
-		return err
+		return placeHint(err, "name another place to copy to; nothing in this one was touched")
 	}
 	defer func() { err = errors.Join(err, to.Close()) }()
 	w := &copyWatch{app: a, progress: render.NewProgress(a.talk, "copy", "events")}
@@ -158,6 +158,14 @@ func (a *app) storeCopy(ctx context.Context, p places, follow bool) (err error) 
 		defer a.say("%s came meanwhile: copy again for them", render.Count(head-report.Records, "event", "events"))
 	}
 	return w.write(report)
+}
+
+// placeHint says what to do about a place that an argument names, where there is no log.
+func placeHint(err error, text string) error {
+	if errors.Is(err, errNoLog) || errors.Is(err, eventstore.ErrNotALog) {
+		return hint(err, text)
+	}
+	return err
 }
 
 // copyHint says what to do about a copy that was not finished.
@@ -206,7 +214,7 @@ func (w *copyWatch) caughtUp(r transfer.Report) {
 		_ = w.writeJSON(copyLineOf(r)) // the archive is not given up because nobody reads
 		return
 	}
-	w.say("%s  up to position %s, compared", render.Time(w.told), render.Number(r.Records))
+	w.say("%s  up to position %d, compared", render.Time(w.told), r.Records)
 }
 
 func (w *copyWatch) trouble(err error, again time.Duration) {
@@ -223,7 +231,7 @@ func (w *copyWatch) write(r transfer.Report) error {
 	if w.json {
 		return w.writeJSON(copyLineOf(r))
 	}
-	text := fmt.Sprintf("%s copied; the logs are the same up to position %s", render.Count(r.Copied, "event", "events"), render.Number(r.Records))
+	text := fmt.Sprintf("%s copied; the logs are the same up to position %d", render.Count(r.Copied, "event", "events"), r.Records)
 	if r.Digest != "" {
 		text += fmt.Sprintf(", with %s (digest %s)", render.Count(r.Outcomes, "answer to a command", "answers to commands"), r.Digest[:16])
 	}

@@ -6,10 +6,8 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"os/signal"
 	"path/filepath"
 	"strings"
-	"syscall"
 
 	"github.com/spf13/cobra"
 )
@@ -29,7 +27,11 @@ func (t *target) addTo(c *cobra.Command) {
 // not before: what was there stays, should anything fail.
 func (a *app) writeTo(t *target, write func(io.Writer) error) error {
 	if t.path == "" {
-		return withoutBrokenPipes(func() error { return outputError(write(a.out)) })
+		err := write(a.out)
+		if errors.Is(err, errUnread) {
+			return hint(err, "where that is wanted, all is well")
+		}
+		return err
 	}
 	if err := a.mayReplace(t); err != nil {
 		return err
@@ -44,7 +46,7 @@ func (a *app) writeTo(t *target, write func(io.Writer) error) error {
 	}
 	if err != nil {
 		_ = os.Remove(file.Name()) // it is the other error that counts
-		return outputError(err)
+		return err
 	}
 	return nil
 }
@@ -98,24 +100,4 @@ func inFolder(path string, err error) error {
 		return missing
 	}
 	return err
-}
-
-// outputError adds to an error of writing what to do next.
-func outputError(err error) error {
-	switch {
-	case errors.Is(err, syscall.EPIPE):
-		return hint(err, "whoever reads the output has ended before its end; where that is wanted, all is well")
-	case errors.Is(err, syscall.ENOSPC):
-		return hint(err, "make room and do it again; what has been written is not whole")
-	default:
-		return err
-	}
-}
-
-// withoutBrokenPipes has a write to a pipe that nobody reads fail, as any other write
-// does, in place of ending the program.
-func withoutBrokenPipes(f func() error) error {
-	signal.Ignore(syscall.SIGPIPE)
-	defer signal.Reset(syscall.SIGPIPE)
-	return f()
 }

@@ -16,24 +16,32 @@ func (a *app) versionCommand() *cobra.Command {
 		Short: "Say which version this is",
 		Args:  exactly(),
 		RunE: a.run(func(context.Context, []string) error {
-			sqlite, _, _ := sqlite3.Version()
-			version := map[string]string{"version": "(devel)", "go": runtime.Version(), "sqlite": sqlite}
-			if info, ok := debug.ReadBuildInfo(); ok {
-				if info.Main.Version != "" {
-					version["version"] = info.Main.Version
-				}
-				for _, setting := range info.Settings {
-					if setting.Key == "vcs.revision" {
-						version["revision"] = setting.Value
-					}
-				}
-			}
+			version := versions()
 			if a.json {
 				return a.writeJSON(version)
 			}
-			_, err := fmt.Fprintf(a.out, "grouplog %s, %s %s/%s, SQLite %s\n",
-				version["version"], version["go"], runtime.GOOS, runtime.GOARCH, version["sqlite"])
+			_, err := fmt.Fprintln(a.out, versionLine(version))
 			return err
 		}),
 	}
+}
+
+func versions() map[string]string {
+	sqlite, _, _ := sqlite3.Version()
+	version := map[string]string{"version": "(devel)", "go": runtime.Version(), "sqlite": sqlite}
+	if info, ok := debug.ReadBuildInfo(); ok {
+		if info.Main.Version != "" {
+			version["version"] = info.Main.Version
+		}
+		for _, setting := range info.Settings {
+			if setting.Key == "vcs.revision" {
+				version["revision"] = setting.Value
+			}
+		}
+	}
+	return version
+}
+
+func versionLine(version map[string]string) string {
+	return fmt.Sprintf("grouplog %s, %s %s/%s, SQLite %s", version["version"], version["go"], runtime.GOOS, runtime.GOARCH, version["sqlite"])
 }

@@ -63,7 +63,9 @@ func (a *app) whyOf(name, short string, ask func(*past.Past, context.Context, st
 			if err := a.writeText(reason.Fact); err != nil {
 				return err
 			}
-			a.writeEvents(reason.Events)
+			if err := a.writeEvents(reason.Events); err != nil {
+				return err
+			}
 			if len(reason.Events) == 0 {
 				a.say("nothing has ever happened that bears on it")
 			}
