@@ -205,7 +205,7 @@ func (a *app) verifyViews(ctx context.Context, log eventstore.Store, v *verifica
 	}
 	defer func() { err = errors.Join(err, views.Close()) }()
 	if err := views.CatchUp(ctx); err != nil && !isCorrupt(err) {
-		return "unchecked", "", err
+		return "unchecked", "", fmt.Errorf("%s: %w", what, err)
 	}
 	differ, err := views.Compare(ctx, func(done, total eventstore.Position) {
 		progress.Update(int(done), float64(done)/float64(max(total, 1)))
