@@ -41,7 +41,9 @@ told row by row, the first ones of each table. Exit code 1 says that some do.`,
 			if check {
 				return a.checkViews(ctx)
 			}
-			err := a.withEngine(ctx, func(engine *grouplog.Engine) error { return a.rebuild(ctx, engine, deleted{}) })
+			info, err := os.Stat(a.viewsPath())
+			none := errors.Is(err, fs.ErrNotExist) || err == nil && info.Size() == 0
+			err = a.withEngine(ctx, func(engine *grouplog.Engine) error { return a.rebuild(ctx, engine, rowless{models: none}) })
 			if !isCorrupt(err) {
 				return err
 			}
@@ -49,6 +51,7 @@ told row by row, the first ones of each table. Exit code 1 says that some do.`,
 			if err != nil {
 				return err
 			}
+			gone.models = gone.models || none
 			return a.withEngine(ctx, func(engine *grouplog.Engine) error {
 				if gone.index { // it is made when it is asked, and otherwise would not be there to be compared
 					if _, err := engine.AuditPage(ctx, audit.Query{Limit: 1}); err != nil {
@@ -97,10 +100,11 @@ func (a *app) checkViews(ctx context.Context) error {
 	return err
 }
 
-// deleted are the files that a rebuild has deleted, because they were damaged.
-type deleted struct{ models, index bool }
+// rowless are the files that had no rows before a rebuild: they were not there, or it has
+// deleted them because they were damaged.
+type rowless struct{ models, index bool }
 
-func (a *app) rebuild(ctx context.Context, engine *grouplog.Engine, gone deleted) error {
+func (a *app) rebuild(ctx context.Context, engine *grouplog.Engine, gone rowless) error {
 	progress := render.NewProgress(a.talk, "rebuild", "events")
 	defer progress.Done()
 	start := time.Now()
@@ -154,7 +158,7 @@ func (a *app) tellCompared(reports []projections.Rebuilt) error {
 
 // deleteDamaged deletes the files that an error says are damaged, each of which has been
 // recognised as what it is.
-func (a *app) deleteDamaged(damage error) (gone deleted, err error) {
+func (a *app) deleteDamaged(damage error) (gone rowless, err error) {
 	gone.index = strings.Contains(damage.Error(), a.auditPath())
 	gone.models = !gone.index || strings.Contains(damage.Error(), a.viewsPath()) // what the engine opens, if it says nothing else
 	for path, damaged := range map[string]bool{a.viewsPath(): gone.models, a.auditPath(): gone.index} {
