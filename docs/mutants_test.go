@@ -266,12 +266,12 @@ var viewGuarantees = []guarantee{
 		"Rows that the log does not explain, as after a restore, are dropped and come back; rows of another log are refused.",
 		[]string{"projections.TestRowsThatTheLogDoesNotExplainAreDroppedAndComeBack", "projections.TestTwoCopiesOfALogDoNotShareAFile", "projections.TestALogThatChangesUnderTheRows", "projections.TestViewsOfAnotherLogAreRefused", "grouplog.TestRestoredLog"},
 		[]mutant{
-			one("nobody looks whether the rows are ahead of the log", "projections/views.go", `		if err != nil || why == "" {`, `		if err != nil || true {`,
+			one("nobody looks whether the rows are ahead of the log", "projections/views.go", `	if err == nil && found {`, `	if err == nil && found && at.position < 0 {`,
 				inViews, "TestRowsThatTheLogDoesNotExplainAreDroppedAndComeBack"),
 			one("the record at the checkpoint is not compared", "projections/views.go", "if record.Position != at.position || !bytes.Equal(record.Fingerprint(), at.record) {", "if _ = bytes.Equal; record.Position != at.position {",
 				inViews, "TestRowsThatTheLogDoesNotExplainAreDroppedAndComeBack"),
 			one("rows are continued though the log has changed under them", viewsWriter, "!bytes.Equal(applied.Fingerprint(), at.record) {", "len(at.record) != len(applied.Fingerprint()) || bytes.Equal(nil, at.record) {", inViews, "TestALogThatChangesUnderTheRows"),
-			one("rows of another log are taken", "projections/bookkeeping.go", "		if stored != logID {", "		if stored == \"\" {", inViews, "TestViewsOfAnotherLogAreRefused"),
+			one("rows of another log are taken", "projections/bookkeeping.go", "	if stored != logID {", "	if stored == \"\" {", inViews, "TestViewsOfAnotherLogAreRefused"),
 		},
 	},
 	{

@@ -87,7 +87,7 @@ func (e *DamageError) Error() string {
 	if e.Stream != "" {
 		where += fmt.Sprintf(" (stream %q)", e.Stream)
 	}
-	return fmt.Sprintf("%s is damaged: %s; restore a backup, or copy the part before it", where, e.Reason)
+	return fmt.Sprintf("%s is damaged: %s; restore a backup", where, e.Reason)
 }
 
 // Is makes errors.Is(err, ErrDamaged) true.

@@ -49,11 +49,11 @@ func TestErrors(t *testing.T) {
 		},
 		{
 			&eventstore.DamageError{Position: 3, Stream: "s", Reason: "why", Err: cause}, eventstore.ErrDamaged,
-			`log at position 3 (stream "s") is damaged: why; restore a backup, or copy the part before it`,
+			`log at position 3 (stream "s") is damaged: why; restore a backup`,
 		},
 		{
 			&eventstore.DamageError{Reason: "why"}, eventstore.ErrDamaged,
-			`log is damaged: why; restore a backup, or copy the part before it`,
+			`log is damaged: why; restore a backup`,
 		},
 	} {
 		wrapped := fmt.Errorf("wrapped: %w", test.err)

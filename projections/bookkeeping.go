@@ -47,12 +47,20 @@ type checkpoint struct {
 	record   []byte // the fingerprint of the record at position; empty at zero
 }
 
-// create makes the bookkeeping in a file that has none, and refuses the views of
-// another log. Another process may be doing the same.
+// create makes the bookkeeping in a file that has none, or not all, and refuses the views
+// of another log.
 func (w *writer) create(ctx context.Context, at place, logID string) error {
+	var tables int
+	err := w.patiently(ctx, func() (err error) {
+		tables, err = w.kept(at, logID)
+		return err
+	})
+	if err != nil || tables == allKept {
+		return err
+	}
 	return w.transact(ctx, func() error {
-		var tables int
-		if err := w.queryRow("SELECT count(*) FROM sqlite_master WHERE name = 'projection_file'").Scan(&tables); err != nil {
+		tables, err := w.kept(at, logID) // another process may have done the same meanwhile
+		if err != nil || tables == allKept {
 			return err
 		}
 		if tables == 0 {
@@ -63,18 +71,30 @@ func (w *writer) create(ctx context.Context, at place, logID string) error {
 			if err := w.exec("INSERT INTO projection_file (one, log_id) VALUES (1, ?)", logID); err != nil {
 				return err
 			}
-			return w.script(parkingLot)
-		}
-		var stored string
-		if err := w.queryRow("SELECT log_id FROM projection_file").Scan(&stored); err != nil {
-			return err
-		}
-		if stored != logID {
-			return fmt.Errorf("open views %s: %w: they were made from log %s, and this is log %s; delete the file or give another path",
-				at, ErrOtherLog, stored, logID)
 		}
 		return w.script(parkingLot)
 	})
+}
+
+// allKept is how many of the tables that kept counts a file has that lacks none.
+const allKept = 2
+
+// kept counts the file's own tables, the oldest and the newest. Views of another log are
+// an error.
+func (w *writer) kept(at place, logID string) (tables int, err error) {
+	const count = "SELECT count(*) FROM sqlite_master WHERE name IN ('projection_file', 'projection_parked')"
+	if err := w.queryRow(count).Scan(&tables); err != nil || tables == 0 {
+		return 0, err
+	}
+	var stored string
+	if err := w.queryRow("SELECT log_id FROM projection_file").Scan(&stored); err != nil {
+		return 0, err
+	}
+	if stored != logID {
+		return 0, fmt.Errorf("open views %s: %w: they were made from log %s, and this is log %s; delete the file or give another path",
+			at, ErrOtherLog, stored, logID)
+	}
+	return tables, nil
 }
 
 // checkpoint reads where a projection is; found is false if the file does not know

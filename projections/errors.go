@@ -22,6 +22,8 @@ var (
 	ErrOtherHistory = errors.New("views of another history of the log")
 	// ErrTakenOver: another process keeps the projection at another version.
 	ErrTakenOver = errors.New("projection taken over by another version")
+	// ErrBusy: another process has held the file locked for longer than Options.BusyTimeout.
+	ErrBusy = errors.New("views are locked by another process")
 	// ErrClosed: the views have been closed.
 	ErrClosed = errors.New("views are closed")
 )

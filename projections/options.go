@@ -14,6 +14,7 @@ const (
 	DefaultPageSize        = 1_000
 	DefaultRebuildPageSize = 20_000
 	DefaultPoll            = 250 * time.Millisecond
+	DefaultBusyTimeout     = 30 * time.Second
 )
 
 // Options say what to project and how. Only Projections must be given.
@@ -33,6 +34,12 @@ type Options struct {
 	// Poll is how often to look for events that other processes have appended;
 	// DefaultPoll when zero.
 	Poll time.Duration
+
+	// BusyTimeout is how long to wait for the file where another process holds it locked,
+	// before it is an ErrBusy; DefaultBusyTimeout when zero. It should be longer than the
+	// swap of a rebuild, which takes about a second for a million rows. Opening waits only
+	// where there is something to change, and the runner tries again all the while.
+	BusyTimeout time.Duration
 
 	// Park has rows stay where they are when a projection fails at an event: nothing is
 	// tried again, not after a restart either, before Views.Retry, a rebuild, or a higher
@@ -88,6 +95,9 @@ func (o *Options) Validate() error {
 	if o.Poll < 0 {
 		errs = append(errs, fmt.Errorf("Poll is %v; more than 0, or 0 for %v", o.Poll, DefaultPoll))
 	}
+	if o.BusyTimeout < 0 {
+		errs = append(errs, fmt.Errorf("BusyTimeout is %v; more than 0, or 0 for %v", o.BusyTimeout, DefaultBusyTimeout))
+	}
 	return errors.Join(errs...)
 }
 
@@ -102,6 +112,9 @@ func (o *Options) withDefaults() Options {
 	}
 	if opts.Poll == 0 {
 		opts.Poll = DefaultPoll
+	}
+	if opts.BusyTimeout == 0 {
+		opts.BusyTimeout = DefaultBusyTimeout
 	}
 	if opts.Logger == nil {
 		opts.Logger = slog.Default()

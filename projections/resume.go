@@ -38,7 +38,7 @@ func (w *writer) mark(ctx context.Context) error {
 	if err := w.seal(ctx); err != nil {
 		return err
 	}
-	return w.exec("BEGIN IMMEDIATE")
+	return w.exec(beginWriting)
 }
 
 // seal says that the file holds up to its checkpoints what the log gives, after a power
@@ -64,6 +64,7 @@ func (w *writer) seal(ctx context.Context) error {
 // keep seals the file of a rebuild that is interrupted, and reports whether there is
 // something to go on from.
 func (w *writer) keep(ctx context.Context) bool {
+	_ = w.script("DETACH live") // where it is attached, it may be locked
 	reached, err := w.reached()
 	return err == nil && reached > 0 && w.seal(context.WithoutCancel(ctx)) == nil
 }
@@ -74,7 +75,7 @@ func (v *Views) reopen(ctx context.Context, at place) *writer {
 	if _, err := os.Stat(at.path); at.path == "" || errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
-	w, err := openWriter(ctx, at, scratchPragmas+"PRAGMA main.synchronous = NORMAL;", v.opts.Projections)
+	w, err := openWriter(ctx, at, scratchPragmas+"PRAGMA main.synchronous = NORMAL;", v.opts)
 	if err != nil {
 		return nil
 	}

@@ -192,7 +192,7 @@ func (v *Views) WaitFor(ctx context.Context, position eventstore.Position) error
 		var changed <-chan struct{}
 		if v.opts.Manual {
 			changed = v.log.Changed()
-			err := patiently(ctx, func() error { return v.pass(ctx) })
+			err := v.writer.patiently(ctx, func() error { return v.pass(ctx) })
 			if v.Position() >= position {
 				return nil
 			}

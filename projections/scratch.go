@@ -56,7 +56,7 @@ func (p place) inUse(ctx context.Context) (bool, error) {
 	if _, err := os.Stat(p.path); errors.Is(err, fs.ErrNotExist) {
 		return false, nil
 	}
-	w, err := openWriter(ctx, p, "", nil)
+	w, err := openWriter(ctx, p, "", Options{})
 	if err != nil { // the driver may find the lock already when it opens the file
 		return isBusy(err), ctx.Err()
 	}
@@ -86,7 +86,8 @@ func (v *Views) withScratch(ctx context.Context, suffix string, f func(ctx conte
 		return errors.Join(err, at.remove())
 	}
 	err = f(ctx, w)
-	kept := err != nil && ctx.Err() != nil && suffix == rebuildSuffix && at.path != "" && w.keep(ctx)
+	stopped := err != nil && (ctx.Err() != nil || errors.Is(err, ErrBusy))
+	kept := stopped && suffix == rebuildSuffix && at.path != "" && w.keep(ctx)
 	if err != nil && v.isClosed() {
 		err = ErrClosed
 	}
@@ -106,7 +107,7 @@ func (v *Views) openScratch(ctx context.Context, at place) (*writer, error) {
 	if err := at.remove(); err != nil {
 		return nil, err
 	}
-	w, err := openWriter(ctx, at, scratchPragmas, v.opts.Projections)
+	w, err := openWriter(ctx, at, scratchPragmas, v.opts)
 	if err != nil {
 		return nil, err
 	}
@@ -150,6 +151,14 @@ func (v *Views) attachLive(w *writer) error {
 	defer v.gate.RUnlock()
 	if err := w.script("ATTACH ? AS live", v.place.uri("")); err != nil {
 		return err
+	}
+	w.locked = v.place
+	// The statement was made for the scratch file alone, and would go on to lock no other.
+	if statement, ok := w.changes[beginWriting]; ok {
+		delete(w.changes, beginWriting)
+		if err := statement.Close(); err != nil {
+			return err
+		}
 	}
 	return w.script("PRAGMA live.synchronous = NORMAL; PRAGMA live.cache_size = -64000")
 }

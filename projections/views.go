@@ -61,7 +61,7 @@ func Open(ctx context.Context, path string, log eventstore.Store, opts *Options)
 		place: at, log: log, opts: opts.withDefaults(),
 		moved: make(chan struct{}), wanted: make(chan struct{}, 1), resume: make(chan struct{}, 1), done: make(chan struct{}),
 	}
-	v.writer, err = openWriter(ctx, at, writerPragmas, v.opts.Projections)
+	v.writer, err = openWriter(ctx, at, writerPragmas, v.opts)
 	if err != nil {
 		return nil, err
 	}
@@ -79,7 +79,8 @@ func Open(ctx context.Context, path string, log eventstore.Store, opts *Options)
 	return v, nil
 }
 
-// prepare brings the file into the shape that the runner expects.
+// prepare brings the file into the shape that the runner expects. Where it is in that shape,
+// nothing is locked: another process may be in the middle of a swap.
 func (v *Views) prepare(ctx context.Context) error {
 	w := v.writer
 	if err := w.script("PRAGMA page_size = 8192"); err != nil { // before the first table, or it does nothing
@@ -89,7 +90,7 @@ func (v *Views) prepare(ctx context.Context) error {
 		return err
 	}
 	if v.place.path != "" {
-		if err := patiently(ctx, func() error { return w.script("PRAGMA journal_mode = WAL") }); err != nil {
+		if err := w.patiently(ctx, func() error { return w.script("PRAGMA journal_mode = WAL") }); err != nil {
 			return fmt.Errorf("open views %s: %w", v.place, err)
 		}
 	}
@@ -112,17 +113,16 @@ func (v *Views) prepare(ctx context.Context) error {
 // admit makes sure that a projection's rows are this version's and this log's. Rows
 // that are not are dropped; they come back from the log.
 func (v *Views) admit(ctx context.Context, p Projection) error {
+	if _, found, why, err := v.assess(ctx, p); err != nil || found && why == "" {
+		return err
+	}
 	return v.writer.transact(ctx, func() error {
-		at, found, err := v.writer.checkpoint(p.Name())
-		if err != nil {
+		at, found, why, err := v.assess(ctx, p) // another process may have done it meanwhile
+		if err != nil || found && why == "" {
 			return err
 		}
 		if !found {
 			return v.writer.install(p, 1)
-		}
-		why, err := v.astray(ctx, p, at)
-		if err != nil || why == "" {
-			return err
 		}
 		v.opts.Logger.WarnContext(ctx, "rows are dropped and come back from the log",
 			"views", v.place.String(), "projection", p.Name(), "reason", why)
@@ -131,6 +131,18 @@ func (v *Views) admit(ctx context.Context, p Projection) error {
 		}
 		return v.writer.install(p, at.epoch+1)
 	})
+}
+
+// assess reads where a projection is, and why it cannot go on from there; see astray.
+func (v *Views) assess(ctx context.Context, p Projection) (at checkpoint, found bool, why string, err error) {
+	err = v.writer.patiently(ctx, func() (err error) {
+		at, found, err = v.writer.checkpoint(p.Name())
+		return err
+	})
+	if err == nil && found {
+		why, err = v.astray(ctx, p, at)
+	}
+	return at, found, why, err
 }
 
 // astray says why a projection's rows cannot be continued from the log; empty if they

@@ -27,10 +27,10 @@ func TestOptionsAreRefusedTogether(t *testing.T) {
 	}
 	opts := &projections.Options{
 		Projections: []projections.Projection{counter{name: "a"}, counter{name: "a"}, nil, counter{}},
-		PageSize:    -1, RebuildPageSize: -1, Poll: -1,
+		PageSize:    -1, RebuildPageSize: -1, Poll: -1, BusyTimeout: -1,
 	}
 	err := opts.Validate()
-	for _, part := range []string{"[1] has the name", "[2] is nil", "[3] has no name", "PageSize is -1", "RebuildPageSize is -1", "Poll is -1"} {
+	for _, part := range []string{"[1] has the name", "[2] is nil", "[3] has no name", "PageSize is -1", "RebuildPageSize is -1", "Poll is -1", "BusyTimeout is -1"} {
 		require.ErrorContains(t, err, part)
 	}
 }

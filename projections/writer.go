@@ -7,6 +7,7 @@ import (
 	"database/sql/driver"
 	"errors"
 	"fmt"
+	"log/slog"
 	"time"
 
 	"github.com/grouplog/grouplog/eventstore"
@@ -24,6 +25,9 @@ type writer struct {
 	args        bulk.List // of the statement at hand
 	projections []Projection
 	known       map[string]*knowledge
+	locked      place         // the file whose lock it may have to wait for
+	patience    time.Duration // how long it does
+	logger      *slog.Logger
 
 	filling *filling // nil unless a scratch file is being filled
 	later   []string // the indexes that it does not have yet
@@ -40,7 +44,7 @@ type knowledge struct {
 	selected   []Event // of the last page, to be used again
 }
 
-func openWriter(ctx context.Context, at place, pragmas string, projections []Projection) (*writer, error) {
+func openWriter(ctx context.Context, at place, pragmas string, opts Options) (*writer, error) {
 	db := sql.OpenDB(connector{dsn: at.uri(writerParameters), pragmas: pragmas})
 	db.SetMaxOpenConns(1)
 	conn, err := db.Conn(ctx)
@@ -48,7 +52,7 @@ func openWriter(ctx context.Context, at place, pragmas string, projections []Pro
 		return nil, errors.Join(fmt.Errorf("open views %s: %w", at, err), db.Close())
 	}
 	w := &writer{
-		db: db, conn: conn, projections: projections,
+		db: db, conn: conn, projections: opts.Projections, locked: at, patience: opts.BusyTimeout, logger: opts.Logger,
 		queries: map[string]*sql.Stmt{}, changes: map[string]*bulk.Statement{}, known: map[string]*knowledge{},
 	}
 	return w, conn.Raw(func(c any) error {
@@ -126,15 +130,31 @@ func (w *writer) queryRow(query string, args ...any) *sql.Row {
 	return w.conn.QueryRowContext(context.Background(), query, args...)
 }
 
-// patiently runs what may find the file locked, until it is not, or the context ends.
-// Whoever holds the lock is another process in the middle of a page, or of a swap,
-// which may take seconds.
-func patiently(ctx context.Context, try func() error) error {
+// sayAfter is how long a lock is waited for without a word.
+const sayAfter = 2 * time.Second
+
+// patiently runs what may find the file locked, until it is not, the context ends, or it
+// has been locked for longer than the writer waits. Whoever holds the lock is another
+// process in the middle of a page, or of a swap, which may take seconds.
+func (w *writer) patiently(ctx context.Context, try func() error) error {
 	const longest = 50 * time.Millisecond
+	var since time.Time
+	said := false
 	for wait := time.Millisecond; ; wait = min(2*wait, longest) {
 		err := try()
 		if !isBusy(err) {
 			return err
+		}
+		if since.IsZero() {
+			since = time.Now()
+		}
+		waited := time.Since(since)
+		if waited >= w.patience {
+			return fmt.Errorf("%w for more than %v: %s", ErrBusy, w.patience, w.locked)
+		}
+		if waited >= sayAfter && !said {
+			said = true
+			w.logger.WarnContext(ctx, "views are locked by another process: waiting", "views", w.locked.String(), "longest", w.patience)
 		}
 		select {
 		case <-ctx.Done():
@@ -144,9 +164,13 @@ func patiently(ctx context.Context, try func() error) error {
 	}
 }
 
+// beginWriting begins a transaction under the write locks of all files that the connection
+// has attached.
+const beginWriting = "BEGIN IMMEDIATE"
+
 // transact runs f under the file's write lock and commits what it did, or nothing.
 func (w *writer) transact(ctx context.Context, f func() error) error {
-	if err := patiently(ctx, func() error { return w.exec("BEGIN IMMEDIATE") }); err != nil {
+	if err := w.patiently(ctx, func() error { return w.exec(beginWriting) }); err != nil {
 		return err
 	}
 	err := f()

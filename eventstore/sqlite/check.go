@@ -12,8 +12,11 @@ import (
 	"github.com/grouplog/grouplog/eventstore"
 )
 
-// maxProblems is how many of SQLite's complaints an error repeats.
-const maxProblems = 10
+// How many of SQLite's complaints are counted, and how many streams an error names.
+const (
+	maxProblems = 100
+	maxStreams  = 10
+)
 
 // Check looks for damage that reading the log does not show: in the structure of the
 // file, in its indices, in tables and triggers that are missing, in positions or
@@ -43,7 +46,11 @@ func (db *DB) Check(ctx context.Context) error {
 			if ctx.Err() != nil {
 				return db.readError(ctx.Err())
 			}
-			errs = append(errs, explain(err))
+			err = explain(err)
+			same := func(known error) bool { return known.Error() == err.Error() }
+			if !slices.ContainsFunc(errs, same) {
+				errs = append(errs, err)
+			}
 		}
 	}
 	if len(errs) > 0 {
@@ -58,7 +65,24 @@ func checkStructure(ctx context.Context, tx *sql.Tx) error {
 	if err != nil || slices.Equal(problems, []string{"ok"}) {
 		return err
 	}
-	return damage("SQLite finds: %s", strings.Join(problems, "; "))
+	return damage("SQLite finds: %s", firstOf(problems))
+}
+
+// firstOf is the first of SQLite's complaints, which may have several lines each, and how
+// many there are beside it.
+func firstOf(problems []string) string {
+	const heading = "*** in database" // names the only one there is
+	all := slices.DeleteFunc(strings.Split(strings.Join(problems, "\n"), "\n"), func(line string) bool {
+		return strings.HasPrefix(line, heading)
+	})
+	switch {
+	case len(all) == 1:
+		return all[0]
+	case len(all) >= maxProblems:
+		return fmt.Sprintf("%s, and at least %d more", all[0], len(all)-1)
+	default:
+		return fmt.Sprintf("%s, and %d more", all[0], len(all)-1)
+	}
 }
 
 // checkSchema compares tables, indices and triggers with those that a new log has.
@@ -131,7 +155,7 @@ func checkPositions(ctx context.Context, tx *sql.Tx) error {
 
 func checkVersions(ctx context.Context, tx *sql.Tx) error {
 	streams, err := column(ctx, tx, fmt.Sprintf(
-		"SELECT stream FROM events GROUP BY stream HAVING count(*) <> max(version) LIMIT %d", maxProblems))
+		"SELECT stream FROM events GROUP BY stream HAVING count(*) <> max(version) LIMIT %d", maxStreams))
 	if err != nil || len(streams) == 0 {
 		return err
 	}
@@ -151,7 +175,7 @@ func checkOutcomes(ctx context.Context, tx *sql.Tx) error {
 			checksum int64
 		)
 		if err := rows.Scan(&o.CommandID, &o.Fingerprint, &o.Answer, &o.First, &o.Last, &checksum); err != nil {
-			return err
+			return unlike("an answer to a command", err)
 		}
 		if err := checkOutcome(&o, checksum, &h); err != nil {
 			return err
@@ -171,11 +195,17 @@ func column(ctx context.Context, tx *sql.Tx, query string) ([]string, error) {
 	for rows.Next() {
 		var text string
 		if err := rows.Scan(&text); err != nil {
-			return nil, err
+			return nil, unlike("a table", err)
 		}
 		all = append(all, text)
 	}
 	return all, rows.Err()
+}
+
+// unlike is a row that cannot be taken for what was stored: a value is missing, or of
+// another type.
+func unlike(what string, err error) error {
+	return &eventstore.DamageError{Reason: what + " has no value where there must be one, or one of another kind", Err: err}
 }
 
 func damage(format string, args ...any) error {

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"testing"
 
 	"github.com/mattn/go-sqlite3"
@@ -259,6 +261,45 @@ func TestCheck(t *testing.T) {
 	path = closedLog(t, 300)
 	tamper(t, path, "ALTER TABLE outcomes ADD COLUMN extra TEXT")
 	require.ErrorContains(t, openAt(t, path, nil).Check(t.Context()), "table outcomes")
+}
+
+// TestARowWithoutAValueIsDamage: SQLite reads a page of zeros as rows without values.
+func TestARowWithoutAValueIsDamage(t *testing.T) {
+	path := closedLog(t, 3)
+	tamper(t, path, "PRAGMA writable_schema = 1; UPDATE sqlite_schema SET sql = replace(sql, 'NOT NULL', '') WHERE name = 'outcomes'")
+	tamper(t, path, "INSERT INTO outcomes VALUES ('c', x'', x'', NULL, NULL, 0)")
+	err := openAt(t, path, nil).Check(t.Context())
+	require.ErrorIs(t, err, eventstore.ErrDamaged)
+	require.ErrorContains(t, err, "an answer to a command has no value where there must be one")
+	require.NotContains(t, err.Error(), "Scan")
+}
+
+func TestOfManyProblemsTheFirstIsTold(t *testing.T) {
+	for _, test := range []struct {
+		problems []string
+		want     string
+	}{
+		{[]string{"a"}, "a"},
+		{[]string{"*** in database main ***\nTree 2 page 5: a\nTree 2 page 6: b", "c"}, "Tree 2 page 5: a, and 2 more"},
+		{slices.Repeat([]string{"a"}, maxProblems), "a, and at least 99 more"},
+	} {
+		require.Equal(t, test.want, firstOf(test.problems))
+	}
+}
+
+// TestADamagedFileIsToldOfOnce though every check meets the damage.
+func TestADamagedFileIsToldOfOnce(t *testing.T) {
+	path := closedLog(t, 3000)
+	rewrite(t, path, func(content []byte) []byte {
+		middle := len(content) / 2 / pageSize * pageSize
+		copy(content[middle:], bytes.Repeat([]byte{0x55}, len(content)))
+		return content
+	})
+	err := openAt(t, path, nil).Check(t.Context())
+	require.ErrorIs(t, err, eventstore.ErrDamaged)
+	lines := strings.Split(err.Error(), "\n")
+	lines[0] = lines[0][strings.Index(lines[0], "log is damaged"):] // without what was done to which file
+	require.Len(t, slices.Compact(slices.Sorted(slices.Values(lines))), len(lines))
 }
 
 // TestChecksumIsForEver pins the encoding: a checksum that is computed in another way

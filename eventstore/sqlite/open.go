@@ -78,7 +78,7 @@ func prepareFile(path string, exists bool, o *Options) error {
 		return o.fits(path, found)
 	}
 	if o.ReadOnly {
-		return notALog(path, "it is empty, and may not be written")
+		return notALog(path, "it is empty")
 	}
 	err := create(path, o)
 	if isDenied(err) {

@@ -106,7 +106,7 @@ func TestOpenFillsEmptyFiles(t *testing.T) {
 		path := filepath.Join(t.TempDir(), "groups.db")
 		unwritten(t, path, 7680, 0)
 		_, err := Open(t.Context(), path, &Options{ReadOnly: true})
-		require.ErrorContains(t, err, "it is empty, and may not be written")
+		require.ErrorContains(t, err, "it is empty")
 		mustAppend(t, openAt(t, path, nil), commit("s", eventstore.Absent(), "x"))
 	})
 }

@@ -273,8 +273,10 @@ func TestBusy(t *testing.T) {
 		require.NoError(t, err)
 		c.must(t, "BEGIN IMMEDIATE")
 		var failure sqlite3.Error
-		require.ErrorAs(t, begin.Run(new(List), 1), &failure)
+		err = begin.Run(new(List), 1)
+		require.ErrorAs(t, err, &failure)
 		require.Equal(t, sqlite3.ErrBusy, failure.Code)
+		require.Equal(t, 1, strings.Count(err.Error(), "database is locked"), err)
 		c.must(t, "COMMIT")
 		require.NoError(t, begin.Run(new(List), 1))
 	})

@@ -52,7 +52,12 @@ func (n native) failure(code C.int) error {
 	if code == C.BULK_FORM {
 		return errors.New("it is not of the form of a pack, or of one statement")
 	}
-	return fmt.Errorf("%s (%w)", C.GoString(C.bulk_message(n.db)), sqlite3.Error{Code: sqlite3.ErrNo(code & 0xff), ExtendedCode: sqlite3.ErrNoExtended(code)})
+	err := sqlite3.Error{Code: sqlite3.ErrNo(code & 0xff), ExtendedCode: sqlite3.ErrNoExtended(code)}
+	message := C.GoString(C.bulk_message(n.db))
+	if message == err.Error() {
+		return err
+	}
+	return fmt.Errorf("%s (%w)", message, err)
 }
 
 // compiled is a statement that SQLite runs by itself for many rows.

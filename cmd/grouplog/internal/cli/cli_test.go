@@ -10,12 +10,14 @@ import (
 	"testing"
 	"time"
 
+	"github.com/mattn/go-sqlite3"
 	"github.com/spf13/cobra"
 	"github.com/stretchr/testify/require"
 
 	"github.com/grouplog/grouplog/commands"
 	"github.com/grouplog/grouplog/domain"
 	"github.com/grouplog/grouplog/eventstore"
+	"github.com/grouplog/grouplog/projections"
 	"github.com/grouplog/grouplog/projections/groupview"
 )
 
@@ -43,6 +45,8 @@ func TestExitCodes(t *testing.T) {
 		{commands.ErrContended, exitConflict},
 		{&eventstore.ConflictError{}, exitConflict},
 		{eventstore.ErrBusy, exitConflict},
+		{projections.ErrBusy, exitConflict},
+		{sqlite3.Error{Code: sqlite3.ErrBusy}, exitConflict},
 		{&fs.PathError{Op: "create", Path: "x", Err: fs.ErrExist}, exitConflict},
 		{&eventstore.DamageError{}, exitDamaged},
 		{context.Canceled, exitInterrupted},
@@ -55,6 +59,22 @@ func TestExitCodes(t *testing.T) {
 	}
 	a.started = false
 	require.Equal(t, exitUsage, a.exitCode(errors.New("required flag(s) not set")))
+}
+
+// TestAFullDiskHasAHint: SQLite says it in words that are no advice.
+func TestAFullDiskHasAHint(t *testing.T) {
+	_, next := wordsFor(fmt.Errorf("compare views: %w", sqlite3.Error{Code: sqlite3.ErrFull}))
+	require.Contains(t, next, "make room")
+}
+
+func TestWarningsAreSaidAsTheProgramSaysThings(t *testing.T) {
+	var said strings.Builder
+	logger := newLogger(&said)
+	logger.Info("of no interest")
+	logger.Error("views do not follow the log", "error", "the command reports it")
+	logger.Warn("nothing else")
+	logger.With("listener", "mailer").Warn("it waits", "position", 7, "error", errors.New("one\ntwo"))
+	require.Equal(t, "grouplog: nothing else\ngrouplog: it waits (listener: mailer, position: 7, error: one two)\n", said.String())
 }
 
 // Whoever adds a command finds out here what the command line wants to know of it.

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"syscall"
 
+	"github.com/mattn/go-sqlite3"
 	"github.com/spf13/cobra"
 
 	"github.com/grouplog/grouplog/commands"
@@ -41,8 +42,9 @@ const exitCodesText = `What the exit code of grouplog says:
   2    wrong usage; for run and import: a line is malformed
   3    refused by a rule; the message says which, and what to do
   4    not found: the log, the group, the user, the listener, the file
-  5    a conflict: a command ID was used for another command, the log is locked,
-       the file to write exists, or holds something else than what is copied
+  5    a conflict: a command ID was used for another command, the log or the read
+       models are locked, the file to write exists, or holds something else than what
+       is copied
   6    the log is damaged; "grouplog verify" says where
   130  interrupted
   141  whoever reads the output has ended before its end, as "head" does
@@ -83,7 +85,8 @@ func (a *app) exitCode(err error) int {
 		return exitRefused
 	case is(eventstore.ErrDamaged):
 		return exitDamaged
-	case is(commands.ErrIDReused, commands.ErrContended, eventstore.ErrConflict, eventstore.ErrBusy, fs.ErrExist, eventstore.ErrOtherLog, transfer.ErrDifferent):
+	case is(commands.ErrIDReused, commands.ErrContended, eventstore.ErrConflict, eventstore.ErrBusy, projections.ErrBusy, fs.ErrExist,
+		eventstore.ErrOtherLog, transfer.ErrDifferent), isSQLite(err, sqlite3.ErrBusy):
 		return exitConflict
 	case is(groupview.ErrNotFound, errNoLog, errUnknownUser, consumers.ErrUnknown, consumers.ErrNotHeld), missing(err):
 		return exitNotFound
@@ -144,6 +147,7 @@ var advice = []struct {
 	{eventstore.ErrDamaged, `"grouplog verify" says where; restore a backup`},
 	{commands.ErrIDReused, "use another --id"},
 	{commands.ErrContended, "try again when the other programs are done"},
+	{projections.ErrBusy, "nothing is wrong with the log; try again when the other program is done, or end it"},
 	{projections.ErrNotViews, "that file would hold what is derived from the log; move it out of the way"},
 	{projections.ErrOtherLog, "delete the file of the read models (….views.db): it comes back from the log"},
 	{projections.ErrOtherHistory, "a backup was put in the place of the log, or another program follows a copy of it: end the other programs, and do it again"},
@@ -175,7 +179,12 @@ func wordsFor(err error) (text, next string) {
 			return err.Error(), a.text
 		}
 	}
-	if isCorrupt(err) {
+	switch {
+	case isSQLite(err, sqlite3.ErrFull):
+		return err.Error(), "make room and try again; the log is not affected"
+	case isSQLite(err, sqlite3.ErrBusy):
+		return err.Error(), "another program has the file locked; try again, or end that one"
+	case isCorrupt(err):
 		return err.Error(), `the log is not affected: "grouplog rebuild" makes the read models anew`
 	}
 	if missing(err) {

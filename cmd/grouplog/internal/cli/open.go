@@ -3,7 +3,6 @@ package cli
 import (
 	"context"
 	"errors"
-	"log/slog"
 	"path/filepath"
 	"strings"
 
@@ -93,7 +92,7 @@ func (a *app) progressOf(what string, options *grouplog.Options) *render.Progres
 }
 
 func (a *app) openEngine(ctx context.Context, options *grouplog.Options) (*grouplog.Engine, error) {
-	options.Logger = slog.New(slog.NewTextHandler(a.talk, &slog.HandlerOptions{Level: slog.LevelWarn}))
+	options.Logger = newLogger(a.talk)
 	return grouplog.Open(ctx, a.db, options)
 }
 

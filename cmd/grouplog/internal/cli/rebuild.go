@@ -41,22 +41,24 @@ told row by row, the first ones of each table. Exit code 1 says that some do.`,
 			if check {
 				return a.checkViews(ctx)
 			}
-			again := func(engine *grouplog.Engine) error { return a.rebuild(ctx, engine) }
-			err := a.withEngine(ctx, again)
+			info, err := os.Stat(a.viewsPath())
+			none := errors.Is(err, fs.ErrNotExist) || err == nil && info.Size() == 0
+			err = a.withEngine(ctx, func(engine *grouplog.Engine) error { return a.rebuild(ctx, engine, rowless{models: none}) })
 			if !isCorrupt(err) {
 				return err
 			}
-			index, err := a.deleteDamaged(err)
+			gone, err := a.deleteDamaged(err)
 			if err != nil {
 				return err
 			}
+			gone.models = gone.models || none
 			return a.withEngine(ctx, func(engine *grouplog.Engine) error {
-				if index { // it is made when it is asked, and otherwise would not be there to be compared
+				if gone.index { // it is made when it is asked, and otherwise would not be there to be compared
 					if _, err := engine.AuditPage(ctx, audit.Query{Limit: 1}); err != nil {
 						return err
 					}
 				}
-				return again(engine)
+				return a.rebuild(ctx, engine, gone)
 			})
 		}),
 	}
@@ -98,7 +100,11 @@ func (a *app) checkViews(ctx context.Context) error {
 	return err
 }
 
-func (a *app) rebuild(ctx context.Context, engine *grouplog.Engine) error {
+// rowless are the files that had no rows before a rebuild: they were not there, or it has
+// deleted them because they were damaged.
+type rowless struct{ models, index bool }
+
+func (a *app) rebuild(ctx context.Context, engine *grouplog.Engine, gone rowless) error {
 	progress := render.NewProgress(a.talk, "rebuild", "events")
 	defer progress.Done()
 	start := time.Now()
@@ -112,6 +118,11 @@ func (a *app) rebuild(ctx context.Context, engine *grouplog.Engine) error {
 		return err
 	}
 	progress.Done()
+	for i, gone := range []bool{gone.models, gone.index} { // what the engine has made since are no old rows
+		if gone {
+			reports[i] = projections.Rebuilt{Position: reports[i].Position, Unknown: "there were no rows"}
+		}
+	}
 	took, events := time.Since(start), eventstore.Position(0)
 	for _, r := range reports {
 		events = max(events, r.Position)
@@ -149,13 +160,11 @@ func (a *app) tellCompared(reports []projections.Rebuilt) error {
 }
 
 // deleteDamaged deletes the files that an error says are damaged, each of which has been
-// recognised as what it is, and reports whether the audit's index is among them.
-func (a *app) deleteDamaged(damage error) (index bool, err error) {
-	views, index := strings.Contains(damage.Error(), a.viewsPath()), strings.Contains(damage.Error(), a.auditPath())
-	if !index {
-		views = true // what the engine opens, if it says nothing else
-	}
-	for path, damaged := range map[string]bool{a.viewsPath(): views, a.auditPath(): index} {
+// recognised as what it is.
+func (a *app) deleteDamaged(damage error) (gone rowless, err error) {
+	gone.index = strings.Contains(damage.Error(), a.auditPath())
+	gone.models = !gone.index || strings.Contains(damage.Error(), a.viewsPath()) // what the engine opens, if it says nothing else
+	for path, damaged := range map[string]bool{a.viewsPath(): gone.models, a.auditPath(): gone.index} {
 		if !damaged {
 			continue
 		}
@@ -166,5 +175,5 @@ func (a *app) deleteDamaged(damage error) (index bool, err error) {
 			}
 		}
 	}
-	return index, err
+	return gone, err
 }

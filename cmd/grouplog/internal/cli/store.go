@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"log/slog"
 	"os"
 
 	"github.com/nats-io/nats.go"
@@ -80,7 +79,7 @@ func (a *app) openAt(ctx context.Context, address, path string, options *sqlite.
 	}
 	log, err := jetstream.Open(ctx, address, path, &jetstream.Options{
 		MustExist: options.MustExist || options.ReadOnly, ID: options.ID, NATS: credentials(),
-		Logger: slog.New(slog.NewTextHandler(a.talk, &slog.HandlerOptions{Level: slog.LevelWarn})),
+		Logger: newLogger(a.talk),
 	})
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("%w in the cluster: %w", errNoLog, err)

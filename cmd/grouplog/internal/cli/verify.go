@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"log/slog"
 	"os"
 	"slices"
 
@@ -50,6 +49,10 @@ type verification struct {
 	Differ      []projections.Difference `json:"differences,omitempty"`
 	Unreadable  string                   `json:"readModelsDamage,omitempty"` // what SQLite says of their file
 	AuditDamage string                   `json:"auditIndexDamage,omitempty"`
+	Failure     string                   `json:"failure,omitempty"` // what kept derived things from being checked
+
+	readable bool // every record can be read
+	sound    bool // nothing is wrong with the log
 }
 
 // differs reports whether anything derived is not what the log gives.
@@ -70,26 +73,34 @@ func (a *app) verify(ctx context.Context) error {
 		if err := a.verifyRecords(ctx, log, &v); err != nil {
 			return err
 		}
+		v.readable = true
 		if file, ok := log.(interface{ Check(context.Context) error }); ok {
 			if err := file.Check(ctx); err != nil {
 				return err
 			}
 		}
+		v.sound = true
 		return a.verifyDerived(ctx, log, &v)
 	})
 	v.OK = err == nil && !v.differs()
 	var found *eventstore.DamageError
 	if errors.As(err, &found) {
 		v.Damage = &damage{Position: found.Position, Stream: found.Stream, SoundUpTo: v.Events, Message: err.Error()}
+	} else if err != nil {
+		v.Failure = err.Error()
 	}
-	if a.json && (err == nil || v.Damage != nil) {
+	if a.json && (v.sound || v.Damage != nil) {
 		if err := a.writeJSON(v); err != nil {
 			return err
 		}
 	}
 	switch {
 	case v.Damage != nil:
-		return hint(err, fmt.Sprintf("events up to position %d can be read; restore a backup for the rest", v.Events))
+		return hint(err, v.advice())
+	case errors.Is(err, eventstore.ErrNotALog):
+		return hint(err, "name the log with --db; if it is this file, restore a backup")
+	case err != nil && v.sound:
+		return fmt.Errorf("the log is sound (%s), and what is derived from it cannot be checked: %w", render.Count(v.Events, "event", "events"), err)
 	case err != nil:
 		return err
 	case v.differs():
@@ -106,6 +117,18 @@ func (a *app) verify(ctx context.Context) error {
 	index := map[string]string{"equal": "; so does the index of the audit", "unchecked": "; the index of the audit is not checked"}
 	_, err = fmt.Fprintf(a.out, "OK  %s, no gaps; %s%s\n", text, models[v.ReadModels], index[v.AuditIndex])
 	return err
+}
+
+// advice is what to do about a log that is damaged.
+func (v *verification) advice() string {
+	switch {
+	case v.LogID == "":
+		return "it cannot be opened; restore a backup"
+	case v.readable:
+		return fmt.Sprintf("all of its events can be read (%s); restore a backup for the rest", render.Number(v.Events))
+	default:
+		return fmt.Sprintf("events up to position %d can be read; restore a backup for the rest", v.Events)
+	}
 }
 
 // derived names what was compared, or what differs of it.
@@ -149,15 +172,14 @@ func (a *app) verifyRecords(ctx context.Context, log eventstore.Store, v *verifi
 
 // verifyDerived compares all that stands in files of its own with what the log gives: the
 // read models, and the index of the audit. Where there are none, none are made.
-func (a *app) verifyDerived(ctx context.Context, log eventstore.Store, v *verification) (err error) {
-	if v.ReadModels, v.Unreadable, err = a.verifyViews(ctx, log, v, "read models", a.viewsPath(), groupview.New()); err != nil {
-		return err
-	}
-	v.AuditIndex, v.AuditDamage, err = a.verifyViews(ctx, log, v, "index of the audit", a.auditPath(), audit.New())
+func (a *app) verifyDerived(ctx context.Context, log eventstore.Store, v *verification) error {
+	var failures [2]error
+	v.ReadModels, v.Unreadable, failures[0] = a.verifyViews(ctx, log, v, "read models", a.viewsPath(), groupview.New())
+	v.AuditIndex, v.AuditDamage, failures[1] = a.verifyViews(ctx, log, v, "index of the audit", a.auditPath(), audit.New())
 	if v.AuditIndex == "absent" {
 		v.AuditIndex = ""
 	}
-	return err
+	return errors.Join(failures[:]...)
 }
 
 // verifyViews compares the rows of a projection with what the log gives, and adds to v how
@@ -170,7 +192,7 @@ func (a *app) verifyViews(ctx context.Context, log eventstore.Store, v *verifica
 	defer progress.Done()
 	views, err := projections.Open(ctx, path, log, &projections.Options{
 		Projections: []projections.Projection{p}, Manual: true,
-		Logger: slog.New(slog.NewTextHandler(progress, &slog.HandlerOptions{Level: slog.LevelWarn})),
+		Logger: newLogger(progress),
 	})
 	switch {
 	case isCorrupt(err):
@@ -179,11 +201,11 @@ func (a *app) verifyViews(ctx context.Context, log eventstore.Store, v *verifica
 		a.say("not checked: %s: %v", what, err)
 		return "unchecked", "", nil
 	case err != nil:
-		return "", "", err
+		return "unchecked", "", err
 	}
 	defer func() { err = errors.Join(err, views.Close()) }()
 	if err := views.CatchUp(ctx); err != nil && !isCorrupt(err) {
-		return "", "", err
+		return "unchecked", "", fmt.Errorf("%s: %w", what, err)
 	}
 	differ, err := views.Compare(ctx, func(done, total eventstore.Position) {
 		progress.Update(int(done), float64(done)/float64(max(total, 1)))
@@ -196,7 +218,7 @@ func (a *app) verifyViews(ctx context.Context, log eventstore.Store, v *verifica
 	case isCorrupt(err):
 		unreadable = err.Error()
 	case err != nil:
-		return "", "", err
+		return "unchecked", "", err
 	}
 	v.Differ = append(v.Differ, differ...)
 	if len(differ) > 0 || unreadable != "" {
