@@ -90,7 +90,7 @@ func TestInterruptedRebuildSaysHowToGoOn(t *testing.T) {
 	a := &app{db: filepath.Join(chess(t), "groups.db"), talk: &talk, started: true}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	err := a.withEngine(t.Context(), func(engine *grouplog.Engine) error { return a.rebuild(ctx, engine) })
+	err := a.withEngine(t.Context(), func(engine *grouplog.Engine) error { return a.rebuild(ctx, engine, rowless{}) })
 	require.Equal(t, exitInterrupted, a.exitCode(err))
 	a.explain(a.rebuildCommand(), err, exitInterrupted)
 	require.Equal(t, "grouplog: interrupted\nhint: run it again, and it goes on from where it was\n", talk.String())
