@@ -36,7 +36,8 @@ const exitCodesText = `What the exit code of grouplog says:
   0    done, also where there was nothing to do
   1    something unexpected: the disk is full, a file is no log, read models differ,
        the cluster does not answer
-  2    wrong usage; for run and import: a line is malformed
+  2    wrong usage, also where the file to write is one of the log's own; for run and
+       import: a line is malformed
   3    refused by a rule; the message says which, and what to do
   4    not found: the log, the group, the user, the listener, the file
   5    a conflict: a command ID was used for another command, the log is locked,
