@@ -16,12 +16,12 @@ const module = "github.com/grouplog/grouplog"
 // allowed says which packages of this module each may import, beside itself and
 // what is internal to it. A package that is not here may not exist.
 var allowed = map[string][]string{
-	"":                                   {"domain", "commands", "eventstore", "eventstore/sqlite", "eventstore/memory", "projections", "projections/groupview", "projections/notify", "projections/audit", "projections/consumers", "projections/past"},
+	"":                                   {"domain", "commands", "eventstore", "eventstore/sqlite", "eventstore/memory", "projections", "projections/groupview", "projections/notify", "projections/audit", "projections/consumers", "projections/past", "internal/files"},
 	"domain":                             {},
 	"domain/domaintest":                  {"domain", "domain/internal/upcast", "commands", "eventstore"},
 	"commands":                           {"domain", "eventstore"},
 	"eventstore":                         {},
-	"eventstore/sqlite":                  {"eventstore", "internal/bulk"},
+	"eventstore/sqlite":                  {"eventstore", "internal/bulk", "internal/files"},
 	"eventstore/memory":                  {"eventstore"},
 	"eventstore/transfer":                {"eventstore"},
 	"eventstore/eventstoretest":          {"eventstore"},
@@ -29,6 +29,7 @@ var allowed = map[string][]string{
 	"eventstore/jetstream/jetstreamtest": {},
 	"eventstore/eventstoretest/powercut": {},
 	"internal/bulk":                      {},
+	"internal/files":                     {},
 	"projections":                        {"domain", "eventstore", "internal/bulk"},
 	"projections/groupview":              {"projections", "domain", "eventstore", "internal/bulk"},
 	"projections/projectiontest":         {"projections", "domain/domaintest", "eventstore", "eventstore/memory"},

@@ -46,13 +46,15 @@ type Engine struct {
 // models beside it. Nil options are good defaults. The path Memory keeps everything
 // in memory.
 //
-// Mistakes in the options are reported all at once. A file that is no log, or was
-// written by a newer version, is refused and left as it is.
+// Mistakes in the options are reported all at once, among them files that are the log's or
+// each other's. A file that is no log, or was written by a newer version, is refused and
+// left as it is.
 func Open(ctx context.Context, path string, opts *Options) (*Engine, error) {
-	if opts != nil {
-		if err := opts.Validate(); err != nil {
-			return nil, fmt.Errorf("open %s: options: %w", path, err)
-		}
+	if opts == nil {
+		opts = new(Options)
+	}
+	if err := opts.validate(path); err != nil {
+		return nil, fmt.Errorf("open %s: options: %w", path, err)
 	}
 	e := &Engine{options: opts.withDefaults()}
 	if err := e.open(ctx, path); err != nil {

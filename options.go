@@ -1,15 +1,16 @@
 package grouplog
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"log/slog"
-	"path/filepath"
-	"strings"
+	"slices"
 	"time"
 
 	"github.com/grouplog/grouplog/domain"
 	"github.com/grouplog/grouplog/eventstore"
+	"github.com/grouplog/grouplog/internal/files"
 	"github.com/grouplog/grouplog/projections"
 	"github.com/grouplog/grouplog/projections/audit"
 	"github.com/grouplog/grouplog/projections/consumers"
@@ -106,8 +107,12 @@ type Options struct {
 // DefaultCloseTimeout is how long Close waits for listeners.
 const DefaultCloseTimeout = 5 * time.Second
 
-// Validate reports every mistake in the options at once, or returns nil.
-func (o *Options) Validate() error {
+// Validate reports every mistake in the options at once, or returns nil. Whether their files
+// are in the way of the log, or of those that stand beside it, is for Open to say.
+func (o *Options) Validate() error { return o.validate("") }
+
+// validate is Validate for a log at a path; empty where that is not known.
+func (o *Options) validate(logPath string) error {
 	var mistakes []error
 	if o.Policies != nil {
 		if err := o.Policies.Validate(); err != nil {
@@ -140,7 +145,61 @@ func (o *Options) Validate() error {
 	if o.NoRefusals && o.KeepRefusals > 0 {
 		mistakes = append(mistakes, errors.New("KeepRefusals is how many are kept, and NoRefusals keeps none: leave one out"))
 	}
-	return errors.Join(mistakes...)
+	return errors.Join(append(mistakes, o.collisions(logPath)...)...)
+}
+
+// setting is a file of the engine, and what says where it is.
+type setting struct {
+	name string
+	files.File
+}
+
+// settings are the files of the engine, but for what is in memory.
+func (o *Options) settings(logPath string) []setting {
+	progress, locks := files.OfConsumers(o.consumersPath(logPath))
+	all := []setting{
+		{"the path", files.OfLog(o.logFile(logPath))},
+		{"ViewsPath", files.OfRows(o.viewsPath(logPath), "the read models (ViewsPath)")},
+		{"AuditPath", files.OfRows(o.auditPath(logPath), "the index of the audit (AuditPath)")},
+	}
+	if !o.NoRefusals {
+		all = append(all, setting{"RefusalsPath", files.OfRefusals(o.refusalsPath(logPath))})
+	}
+	if _, cells := o.Store.(eventstore.Cells); !cells && progress.Path != Memory {
+		all = append(all, setting{"ConsumersPath", progress}, setting{"the folder beside ConsumersPath", locks})
+	}
+	for i, p := range o.Projections {
+		if p != nil {
+			all = append(all, setting{fmt.Sprintf("the file of Projections[%d]", i), files.OfRows(o.ownPath(logPath, p.Name()), "that of the projection "+p.Name())})
+		}
+	}
+	return slices.DeleteFunc(all, func(s setting) bool { return s.Path == Memory })
+}
+
+// logFile is the file of the log, or Memory where there is none that is known.
+func (o *Options) logFile(logPath string) string {
+	if o.Store == nil {
+		return cmp.Or(logPath, Memory)
+	}
+	if file, ok := o.Store.(interface{ Path() string }); ok {
+		return cmp.Or(file.Path(), Memory)
+	}
+	return Memory
+}
+
+// collisions are files that would be written to for two purposes.
+func (o *Options) collisions(logPath string) (mistakes []error) {
+	all := o.settings(logPath)
+	for i, a := range all {
+		for _, b := range all[:i] {
+			if what := b.Has(a.File); what != "" {
+				mistakes = append(mistakes, fmt.Errorf("%s is %s, which is %s: give each a file of its own", a.name, a.Path, what))
+			} else if what := a.Has(b.File); what != "" {
+				mistakes = append(mistakes, fmt.Errorf("%s is %s, which is %s: give each a file of its own", b.name, b.Path, what))
+			}
+		}
+	}
+	return mistakes
 }
 
 // withDefaults is a copy with every default filled in.
@@ -177,19 +236,19 @@ func (o *Options) progressOf(what string) func(done, total eventstore.Position) 
 }
 
 // viewsPath is where the read models of a log are kept.
-func (o *Options) viewsPath(logPath string) string { return beside(logPath, o.ViewsPath, ".views.db") }
+func (o *Options) viewsPath(logPath string) string { return beside(logPath, o.ViewsPath, files.Views) }
 
 // consumersPath is where the progress of durable listeners is kept.
 func (o *Options) consumersPath(logPath string) string {
-	return beside(logPath, o.ConsumersPath, ".consumers.db")
+	return beside(logPath, o.ConsumersPath, files.Consumers)
 }
 
 // auditPath is where the audit's index is kept.
-func (o *Options) auditPath(logPath string) string { return beside(logPath, o.AuditPath, ".audit.db") }
+func (o *Options) auditPath(logPath string) string { return beside(logPath, o.AuditPath, files.Audit) }
 
 // refusalsPath is where refused attempts are kept.
 func (o *Options) refusalsPath(logPath string) string {
-	return beside(logPath, o.RefusalsPath, ".refusals.db")
+	return beside(logPath, o.RefusalsPath, files.Refusals)
 }
 
 // beside is a path that was given, or a file beside the log.
@@ -200,6 +259,6 @@ func beside(logPath, given, suffix string) string {
 	case logPath == Memory || logPath == "":
 		return Memory
 	default:
-		return strings.TrimSuffix(logPath, filepath.Ext(logPath)) + suffix
+		return files.Beside(logPath, suffix)
 	}
 }

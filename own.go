@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/grouplog/grouplog/eventstore"
+	"github.com/grouplog/grouplog/internal/files"
 	"github.com/grouplog/grouplog/projections"
 	"github.com/grouplog/grouplog/projections/groupview"
 )
@@ -152,5 +153,8 @@ func (o *Options) ownPath(logPath, name string) string {
 	if o.ViewsPath != "" {
 		logPath = o.ViewsPath
 	}
-	return beside(logPath, "", ".own."+name+".db")
+	if logPath == Memory || logPath == "" {
+		return Memory
+	}
+	return files.Own(logPath, name)
 }

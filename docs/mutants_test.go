@@ -80,6 +80,16 @@ var logGuarantees = []guarantee{
 		},
 	},
 	{
+		"Nothing is written over what belongs to a log, or where it would be looked for: no export, no copy, and no other file of an engine.",
+		[]string{"files.TestSpare", "grouplog.TestEveryFileOfAnEngineIsSpared", "grouplog.TestFilesThatWouldBeTwo", "sqlite.TestBackupBesideWhatWasLeft"},
+		[]mutant{
+			one("a `-wal` is written over", "internal/files/files.go", `sides = []string{"-wal", "-shm"`, `sides = []string{"-shm"`, "internal/files", "TestSpare"),
+			one("a link to a file of the log is written over", "internal/files/files.go", "p.info != nil && other.info != nil && os.SameFile(p.info, other.info)", "false && os.SameFile(p.info, other.info)", "internal/files", "TestSpare"),
+			one("two files of an engine are the same", "engine.go", "opts.validate(path)", `opts.validate("")`, inEngine, "TestFilesThatWouldBeTwo"),
+			one("a copy gets a name at which the `-wal` of another log lies", "eventstore/sqlite/backup.go", "if err := files.Free(to); err != nil {", "if err := files.Free(to); err != nil && false {", inSQLite, "TestBackupBesideWhatWasLeft"),
+		},
+	},
+	{
 		"What has been acknowledged survives a killed process and a loss of power, at any moment.",
 		[]string{"sqlite.TestPowerCut", "sqlite.TestKill", "grouplog.TestPowerCut", "grouplog.TestCrash"},
 		[]mutant{

@@ -7,6 +7,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+
+	"github.com/grouplog/grouplog/internal/files"
 )
 
 // Backup writes a copy of the log, as of some moment during the call, to a new file at
@@ -14,9 +16,10 @@ import (
 // and is a log itself: open it, or move it in the place of one that was lost.
 //
 // Where there is a file at dest already, it is left alone, and the error wraps
-// fs.ErrExist. The file appears at dest when it is complete and durable; a backup that
-// is cut short by a crash leaves one with ".partial" at its end, which the next one
-// replaces.
+// fs.ErrExist; also where a -wal, a -shm or a -journal of another log lies there, which
+// SQLite would take for the copy's. The file appears at dest when it is complete and
+// durable; a backup that is cut short by a crash leaves one with ".partial" at its end,
+// which the next one replaces.
 func (db *DB) Backup(ctx context.Context, dest string) (err error) {
 	leave, err := db.enter()
 	if err != nil {
@@ -32,10 +35,13 @@ func (db *DB) Backup(ctx context.Context, dest string) (err error) {
 			err = fmt.Errorf("back up log %s to %s: %w", db.path, dest, explain(err))
 		}
 	}()
-	if err := mustNotExist(dest); err != nil {
+	if err := files.Free(dest); err != nil {
 		return err
 	}
 	partial := dest + ".partial"
+	if what := files.OfLog(db.path).Is(partial); what != "" {
+		return fmt.Errorf("%s, which would be written first and replaced, is %s: give another name", partial, what)
+	}
 	if err := os.Remove(partial); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
@@ -48,17 +54,6 @@ func (db *DB) Backup(ctx context.Context, dest string) (err error) {
 		return err
 	}
 	return publish(partial, dest)
-}
-
-func mustNotExist(path string) error {
-	_, err := os.Lstat(path)
-	if err == nil {
-		return &fs.PathError{Op: "create", Path: path, Err: fs.ErrExist}
-	}
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	return err
 }
 
 // checkCopy opens a backup and reads all of it.
@@ -91,7 +86,7 @@ func publish(from, to string) error {
 	if err := errors.Join(f.Sync(), f.Close()); err != nil {
 		return err
 	}
-	if err := mustNotExist(to); err != nil {
+	if err := files.Free(to); err != nil {
 		return err
 	}
 	if err := os.Rename(from, to); err != nil {

@@ -110,3 +110,41 @@ func TestBackupOfADamagedLog(t *testing.T) {
 	require.NoFileExists(t, dest)
 	require.NoFileExists(t, dest+".partial")
 }
+
+// TestBackupBesideWhatWasLeft: opened with the -wal of another log, the copy would be that
+// log, or damaged.
+func TestBackupBesideWhatWasLeft(t *testing.T) {
+	dir := t.TempDir()
+	db := openAt(t, filepath.Join(dir, "groups.db"), nil)
+	fill(t, db, 10)
+	dest := filepath.Join(dir, "copy.db")
+	require.NoError(t, os.WriteFile(dest+".partial", []byte("of a crash"), 0o600))
+	for _, left := range []string{"-wal", "-shm", "-journal"} {
+		require.NoError(t, os.WriteFile(dest+left, []byte("of a log that was here"), 0o600))
+		err := db.Backup(t.Context(), dest)
+		require.ErrorIs(t, err, fs.ErrExist)
+		require.ErrorContains(t, err, dest+left)
+		require.ErrorContains(t, err, "may hold what was committed")
+		require.NoFileExists(t, dest)
+		require.FileExists(t, dest+".partial", "it is refused before anything is copied")
+
+		whole := filepath.Join(dir, "whole")
+		require.NoError(t, os.WriteFile(whole, []byte("a copy"), 0o600))
+		require.ErrorIs(t, publish(whole, dest), fs.ErrExist, "it has come while the log was copied")
+		require.FileExists(t, whole)
+		require.NoError(t, os.Remove(dest+left))
+	}
+}
+
+// TestBackupSparesItsOwnLog, and any other, where the copy would be taken for a part of it.
+func TestBackupSparesItsOwnLog(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "groups.db.partial")
+	db := openAt(t, path, nil)
+	fill(t, db, 10)
+	require.ErrorContains(t, db.Backup(t.Context(), filepath.Join(dir, "groups.db")), "is the log: give another name")
+	require.ErrorContains(t, db.Backup(t.Context(), path+"-journal"), "it is its -journal")
+	require.NoFileExists(t, path+"-journal")
+	require.NoError(t, db.Check(t.Context()))
+	require.EqualValues(t, 11, mustAppend(t, db, commit("s", eventstore.Exactly(10), "on")).First)
+}

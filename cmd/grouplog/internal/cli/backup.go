@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 
@@ -13,6 +12,7 @@ import (
 	"github.com/grouplog/grouplog/eventstore"
 	"github.com/grouplog/grouplog/eventstore/sqlite"
 	"github.com/grouplog/grouplog/eventstore/transfer"
+	"github.com/grouplog/grouplog/internal/files"
 )
 
 func (a *app) backupCommand() *cobra.Command {
@@ -21,10 +21,16 @@ func (a *app) backupCommand() *cobra.Command {
 		Short: "Write a copy of the log, while it is in use",
 		Long: `Writes a copy of the log to a new file, while it is in use, and checks the copy. The
 copy is a log: open it with --db, or move it in the place of one that was lost. The read
-models are not copied: they come back from the log.`,
+models are not copied: they come back from the log.
+
+A file that is there stays; where there is only what SQLite keeps beside one, as FILE-wal, no
+copy is made either: opened together, they would be another log.`,
 		Example: "  grouplog backup groups-2026-01-02.db",
 		Args:    exactly("FILE"),
 		RunE: a.run(func(ctx context.Context, args []string) error {
+			if err := a.spare(args[0]); err != nil {
+				return err
+			}
 			if _, err := os.Stat(filepath.Dir(args[0])); err != nil { // SQLite would not say which
 				return err
 			}
@@ -50,8 +56,8 @@ func backup(ctx context.Context, log eventstore.Store, path string) (err error) 
 	}); ok {
 		return file.Backup(ctx, path)
 	}
-	if _, err := os.Lstat(path); err == nil {
-		return &fs.PathError{Op: "create", Path: path, Err: fs.ErrExist}
+	if err := files.Free(path); err != nil {
+		return err
 	}
 	partial := path + ".partial" // one that was cut short is gone on with
 	to, err := sqlite.Open(ctx, partial, &sqlite.Options{ID: log.ID()})
@@ -60,6 +66,9 @@ func backup(ctx context.Context, log eventstore.Store, path string) (err error) 
 	}
 	_, err = transfer.Copy(ctx, log, to, nil)
 	if err = errors.Join(err, to.Close()); err != nil {
+		return err
+	}
+	if err := files.Free(path); err != nil { // it took a while
 		return err
 	}
 	return os.Rename(partial, path)

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -17,6 +16,7 @@ import (
 	"github.com/grouplog/grouplog/commands"
 	"github.com/grouplog/grouplog/domain"
 	"github.com/grouplog/grouplog/eventstore"
+	"github.com/grouplog/grouplog/internal/files"
 	"github.com/grouplog/grouplog/projections"
 	"github.com/grouplog/grouplog/projections/audit"
 	"github.com/grouplog/grouplog/projections/groupview"
@@ -46,13 +46,24 @@ and what each user's listener was told. The log is thrown away, unless --keep.`,
 			}
 			defer os.RemoveAll(dir)
 			path = filepath.Join(dir, "demo.db")
-		} else if _, err := os.Stat(path); err == nil {
-			return hint(fmt.Errorf("%s: %w", path, fs.ErrExist), "the story begins with an empty log: name a new file")
+		} else if err := a.mayKeep(path); err != nil {
+			return err
 		}
 		a.db, a.store = path, ""
 		return a.demo(ctx, keep)
 	})
 	return c
+}
+
+// mayKeep refuses what is no place for a new log.
+func (a *app) mayKeep(path string) error {
+	if err := files.Free(path); err != nil {
+		return hint(err, "the story begins with an empty log: name a new file")
+	}
+	if _, err := os.Stat(a.db); err != nil { // there is no log that it could be in the way of
+		return nil
+	}
+	return a.spare(path)
 }
 
 // demo plays the story.

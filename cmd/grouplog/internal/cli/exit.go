@@ -15,6 +15,7 @@ import (
 	"github.com/grouplog/grouplog/eventstore"
 	"github.com/grouplog/grouplog/eventstore/sqlite"
 	"github.com/grouplog/grouplog/eventstore/transfer"
+	"github.com/grouplog/grouplog/internal/files"
 	"github.com/grouplog/grouplog/projections"
 	"github.com/grouplog/grouplog/projections/consumers"
 	"github.com/grouplog/grouplog/projections/groupview"
@@ -43,8 +44,8 @@ const exitCodesText = `What the exit code of grouplog says:
   3    refused by a rule; the message says which, and what to do
   4    not found: the log, the group, the user, the listener, the file
   5    a conflict: a command ID was used for another command, the log or the read
-       models are locked, the file to write exists, or holds something else than what
-       is copied
+       models are locked, the file to write exists, belongs to a log, or holds
+       something else than what is copied
   6    the log is damaged; "grouplog verify" says where
   130  interrupted
   141  whoever reads the output has ended before its end, as "head" does
@@ -85,7 +86,7 @@ func (a *app) exitCode(err error) int {
 		return exitRefused
 	case is(eventstore.ErrDamaged):
 		return exitDamaged
-	case is(commands.ErrIDReused, commands.ErrContended, eventstore.ErrConflict, eventstore.ErrBusy, projections.ErrBusy, fs.ErrExist,
+	case is(commands.ErrIDReused, commands.ErrContended, eventstore.ErrConflict, eventstore.ErrBusy, projections.ErrBusy, fs.ErrExist, files.ErrBelongs,
 		eventstore.ErrOtherLog, transfer.ErrDifferent), isSQLite(err, sqlite3.ErrBusy):
 		return exitConflict
 	case is(groupview.ErrNotFound, errNoLog, errUnknownUser, consumers.ErrUnknown, consumers.ErrNotHeld), missing(err):

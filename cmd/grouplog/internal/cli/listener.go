@@ -7,7 +7,6 @@ import (
 	"io/fs"
 	"iter"
 	"os"
-	"path/filepath"
 	"strings"
 	"time"
 
@@ -16,6 +15,7 @@ import (
 	"github.com/grouplog/grouplog/cmd/grouplog/internal/render"
 	"github.com/grouplog/grouplog/domain"
 	"github.com/grouplog/grouplog/eventstore"
+	"github.com/grouplog/grouplog/internal/files"
 	"github.com/grouplog/grouplog/projections"
 	"github.com/grouplog/grouplog/projections/audit"
 	"github.com/grouplog/grouplog/projections/consumers"
@@ -35,7 +35,7 @@ func (a *app) consumersPath() string { return consumersBeside(a.db) }
 
 // consumersBeside is where the progress of the listeners of a log in a file is.
 func consumersBeside(path string) string {
-	return strings.TrimSuffix(path, filepath.Ext(path)) + ".consumers.db"
+	return files.Beside(path, files.Consumers)
 }
 
 // withConsumers opens the listeners of the log, and closes them. Where nobody has ever

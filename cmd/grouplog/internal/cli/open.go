@@ -3,8 +3,6 @@ package cli
 import (
 	"context"
 	"errors"
-	"path/filepath"
-	"strings"
 
 	"github.com/mattn/go-sqlite3"
 
@@ -16,17 +14,14 @@ import (
 	"github.com/grouplog/grouplog/eventstore"
 	"github.com/grouplog/grouplog/eventstore/memory"
 	"github.com/grouplog/grouplog/eventstore/sqlite"
+	"github.com/grouplog/grouplog/internal/files"
 )
 
 // viewsPath is where the read models are: beside the log, as the engine would choose.
-func (a *app) viewsPath() string { return a.beside(".views.db") }
+func (a *app) viewsPath() string { return files.Beside(a.db, files.Views) }
 
 // auditPath is where the index of the audit is, if anybody has asked for it.
-func (a *app) auditPath() string { return a.beside(".audit.db") }
-
-func (a *app) beside(suffix string) string {
-	return strings.TrimSuffix(a.db, filepath.Ext(a.db)) + suffix
-}
+func (a *app) auditPath() string { return files.Beside(a.db, files.Audit) }
 
 // withRows opens the log for a question to the read models, and closes it. Where they have
 // to be made first, it shows how far they are.

@@ -63,6 +63,7 @@ func runScripts(t *testing.T, dir string, variables map[string]string) {
 			"exits":    scriptExits,
 			"sql":      scriptSQL,
 			"lock":     scriptLock,
+			"reads":    scriptReads,
 			"damage":   scriptDamage,
 			"gzip":     scriptGzip,
 			"truncate": scriptTruncate,
@@ -115,6 +116,15 @@ func scriptSQL(ts *testscript.TestScript, neg bool, args []string) {
 func scriptLock(ts *testscript.TestScript, neg bool, args []string) {
 	db := open(ts, args[0])
 	_, err := db.Exec("BEGIN IMMEDIATE")
+	ts.Check(err)
+	ts.Defer(func() { ts.Check(db.Close()) })
+}
+
+// scriptReads is another program that reads a file until the script ends, so that its -wal
+// stays: reads FILE.
+func scriptReads(ts *testscript.TestScript, neg bool, args []string) {
+	db := open(ts, args[0])
+	_, err := db.Exec("BEGIN; SELECT count(*) FROM sqlite_master")
 	ts.Check(err)
 	ts.Defer(func() { ts.Check(db.Close()) })
 }

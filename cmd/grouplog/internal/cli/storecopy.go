@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -129,6 +130,9 @@ func same(one, other string) bool {
 
 // storeCopy copies a log, and goes on with it where that is asked for.
 func (a *app) storeCopy(ctx context.Context, p places, follow bool) (err error) {
+	if err := cmp.Or(spare(p.from.path, p.to.path), spare(p.to.path, p.from.path)); err != nil {
+		return err
+	}
 	from, err := a.openAt(ctx, p.from.address, p.from.path, &sqlite.Options{ReadOnly: true})
 	if err != nil {
 		return placeHint(err, "name another place to copy from")

@@ -10,6 +10,8 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+
+	"github.com/grouplog/grouplog/internal/files"
 )
 
 // target is where something is written: standard output, or a file.
@@ -20,7 +22,7 @@ type target struct {
 
 func (t *target) addTo(c *cobra.Command) {
 	c.Flags().StringVarP(&t.path, "output", "o", "", "write to this `FILE` in place of standard output; gzip, if it ends in .gz")
-	c.Flags().BoolVar(&t.force, "force", false, "also where the file exists; never over the log")
+	c.Flags().BoolVar(&t.force, "force", false, "also where the file exists; never over a file of the log")
 }
 
 // writeTo has something written to a target. A file has its name when it is whole, and
@@ -72,8 +74,21 @@ func writeWhole(file *os.File, zip bool, write func(io.Writer) error) error {
 	return errors.Join(err, file.Close())
 }
 
-// mayReplace refuses files that exist, unless that is asked for, and the log always.
+// spare refuses to write to a file that belongs to the log.
+func (a *app) spare(path string) error { return spare(a.db, path) }
+
+func spare(log, path string) error {
+	if err := files.Spare(log, path); err != nil {
+		return hint(err, "name another file: nothing is written over what belongs to a log, or where it would be looked for")
+	}
+	return nil
+}
+
+// mayReplace refuses files that exist, unless that is asked for, and those of the log always.
 func (a *app) mayReplace(t *target) error {
+	if err := a.spare(t.path); err != nil {
+		return err
+	}
 	there, err := os.Stat(t.path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
@@ -82,11 +97,6 @@ func (a *app) mayReplace(t *target) error {
 		return err
 	case !there.Mode().IsRegular():
 		return hint(&fs.PathError{Op: "write", Path: t.path, Err: fs.ErrExist}, "it is no file that could be replaced: name another")
-	}
-	for _, ours := range []string{a.db, a.viewsPath()} {
-		if info, err := os.Stat(ours); err == nil && os.SameFile(there, info) {
-			return hint(&fs.PathError{Op: "write", Path: t.path, Err: fs.ErrExist}, "that is the log, or its read models: name another file")
-		}
 	}
 	if !t.force {
 		return hint(&fs.PathError{Op: "write", Path: t.path, Err: fs.ErrExist}, "name another file, or replace it: --force")
