@@ -49,7 +49,7 @@ type checkpoint struct {
 
 // create makes the bookkeeping in a file that has none, and refuses the views of
 // another log. Another process may be doing the same.
-func (w *writer) create(ctx context.Context, at place, logID string) error {
+func (w *writer) create(ctx context.Context, logID string) error {
 	return w.transact(ctx, func() error {
 		var tables int
 		if err := w.queryRow("SELECT count(*) FROM sqlite_master WHERE name = 'projection_file'").Scan(&tables); err != nil {
@@ -70,8 +70,8 @@ func (w *writer) create(ctx context.Context, at place, logID string) error {
 			return err
 		}
 		if stored != logID {
-			return fmt.Errorf("open views %s: %w: they were made from log %s, and this is log %s; delete the file or give another path",
-				at, ErrOtherLog, stored, logID)
+			return fmt.Errorf("%w: they were made from log %s, and this is log %s; delete the file or give another path",
+				ErrOtherLog, stored, logID)
 		}
 		return w.script(parkingLot)
 	})

@@ -263,7 +263,7 @@ func (b *batch) tell(s submitted, receipt commands.Receipt) {
 			b.fail(err)
 		}
 	case s.err != nil && answered(s.err):
-		text, _ := wordsFor(s.err)
+		text, _ := b.app.wordsFor(s.err)
 		if errors.Is(s.err, commands.ErrIDReused) {
 			text = "this line's command ID was used for another command; was the file changed? " + text
 		}

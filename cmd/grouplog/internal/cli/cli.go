@@ -168,7 +168,7 @@ func (a *app) explain(command *cobra.Command, err error, code int) {
 		a.say("grouplog: interrupted")
 		return
 	}
-	text, advice := wordsFor(err)
+	text, advice := a.wordsFor(err)
 	for line := range strings.Lines(text) {
 		a.say("grouplog: %s", strings.TrimRight(line, "\n"))
 	}

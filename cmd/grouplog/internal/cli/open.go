@@ -25,6 +25,23 @@ func (a *app) viewsPath() string { return a.beside(".views.db") }
 // auditPath is where the index of the audit is, if anybody has asked for it.
 func (a *app) auditPath() string { return a.beside(".audit.db") }
 
+// refusalsPath is where attempts that rules have refused are.
+func (a *app) refusalsPath() string { return a.beside(".refusals.db") }
+
+// derivedPath is which of the files of what is derived an error is about; empty where it
+// does not say, or there is none.
+func (a *app) derivedPath(err error) string {
+	if err == nil {
+		return ""
+	}
+	for _, path := range []string{a.viewsPath(), a.auditPath()} {
+		if abs, failed := filepath.Abs(path); failed == nil && strings.Contains(err.Error(), abs) {
+			return path
+		}
+	}
+	return ""
+}
+
 func (a *app) beside(suffix string) string {
 	return strings.TrimSuffix(a.db, filepath.Ext(a.db)) + suffix
 }
