@@ -49,17 +49,17 @@ type checkpoint struct {
 
 // create makes the bookkeeping in a file that has none, or not all, and refuses the views
 // of another log.
-func (w *writer) create(ctx context.Context, at place, logID string) error {
+func (w *writer) create(ctx context.Context, logID string) error {
 	var tables int
 	err := w.patiently(ctx, func() (err error) {
-		tables, err = w.kept(at, logID)
+		tables, err = w.kept(logID)
 		return err
 	})
 	if err != nil || tables == allKept {
 		return err
 	}
 	return w.transact(ctx, func() error {
-		tables, err := w.kept(at, logID) // another process may have done the same meanwhile
+		tables, err := w.kept(logID) // another process may have done the same meanwhile
 		if err != nil || tables == allKept {
 			return err
 		}
@@ -81,7 +81,7 @@ const allKept = 2
 
 // kept counts the file's own tables, the oldest and the newest. Views of another log are
 // an error.
-func (w *writer) kept(at place, logID string) (tables int, err error) {
+func (w *writer) kept(logID string) (tables int, err error) {
 	const count = "SELECT count(*) FROM sqlite_master WHERE name IN ('projection_file', 'projection_parked')"
 	if err := w.queryRow(count).Scan(&tables); err != nil || tables == 0 {
 		return 0, err
@@ -91,8 +91,8 @@ func (w *writer) kept(at place, logID string) (tables int, err error) {
 		return 0, err
 	}
 	if stored != logID {
-		return 0, fmt.Errorf("open views %s: %w: they were made from log %s, and this is log %s; delete the file or give another path",
-			at, ErrOtherLog, stored, logID)
+		return 0, fmt.Errorf("%w: they were made from log %s, and this is log %s; delete the file or give another path",
+			ErrOtherLog, stored, logID)
 	}
 	return tables, nil
 }

@@ -120,7 +120,7 @@ func (v *Views) openScratch(ctx context.Context, at place) (*writer, error) {
 // layOut creates the projections' tables in a scratch file, and withholds the indexes of
 // those that can do without.
 func (v *Views) layOut(ctx context.Context, w *writer, at place) error {
-	if err := w.create(ctx, at, v.log.ID()); err != nil {
+	if err := w.create(ctx, v.log.ID()); err != nil {
 		return err
 	}
 	return w.transact(ctx, func() error {

@@ -66,7 +66,7 @@ func Open(ctx context.Context, path string, log eventstore.Store, opts *Options)
 		return nil, err
 	}
 	if err := v.prepare(ctx); err != nil {
-		return nil, errors.Join(err, v.writer.close())
+		return nil, errors.Join(fmt.Errorf("open views %s: %w", at, err), v.writer.close())
 	}
 	v.readers = at.openReaders(max(4, 2*runtime.GOMAXPROCS(0)))
 	v.failure = v.parkedStill(ctx)
@@ -86,12 +86,12 @@ func (v *Views) prepare(ctx context.Context) error {
 	if err := w.script("PRAGMA page_size = 8192"); err != nil { // before the first table, or it does nothing
 		return err
 	}
-	if err := w.create(ctx, v.place, v.log.ID()); err != nil {
+	if err := w.create(ctx, v.log.ID()); err != nil {
 		return err
 	}
 	if v.place.path != "" {
 		if err := w.patiently(ctx, func() error { return w.script("PRAGMA journal_mode = WAL") }); err != nil {
-			return fmt.Errorf("open views %s: %w", v.place, err)
+			return err
 		}
 	}
 	if err := v.sweep(ctx); err != nil {
@@ -99,7 +99,7 @@ func (v *Views) prepare(ctx context.Context) error {
 	}
 	for _, p := range w.projections {
 		if err := v.admit(ctx, p); err != nil {
-			return fmt.Errorf("open views %s: %w", v.place, err)
+			return err
 		}
 	}
 	var err error

@@ -241,7 +241,7 @@ func (r *Refusals) read(ctx context.Context, f func(*sql.DB) error) error {
 		return nil
 	}
 	if err := r.flush(ctx); err != nil {
-		return fmt.Errorf("refused attempts: %w", err)
+		return fmt.Errorf("%w: %w", ErrRefusals, err)
 	}
 	r.writing.Lock()
 	defer r.writing.Unlock()
@@ -251,10 +251,10 @@ func (r *Refusals) read(ctx context.Context, f func(*sql.DB) error) error {
 		}
 	}
 	if err := r.open(ctx); err != nil {
-		return fmt.Errorf("refused attempts: %w", err)
+		return fmt.Errorf("%w: %w", ErrRefusals, err)
 	}
 	if err := f(r.db); err != nil {
-		return fmt.Errorf("refused attempts: %w", err)
+		return fmt.Errorf("%w: %w", ErrRefusals, err)
 	}
 	return nil
 }

@@ -29,6 +29,8 @@ var refusalsSchema string
 
 // Errors of the file of refused attempts.
 var (
+	// ErrRefusals: the file cannot be read, for whatever reason. The index is not affected.
+	ErrRefusals = errors.New("refused attempts")
 	// ErrNotRefusals: the file is something else, or of a newer version of the program.
 	ErrNotRefusals = errors.New("not a file of refused attempts that this version can read")
 	// ErrOtherLog: the attempts in the file are those on another log.

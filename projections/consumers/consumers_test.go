@@ -369,6 +369,43 @@ func testEdits(t *testing.T, open opener) {
 	require.Zero(t, now.Attempts)
 }
 
+// Only what has failed is discarded: not what follows it in its stream, whether it has not
+// been tried yet or is being tried, nor, with that, what has failed in another stream.
+func TestDiscardsWhatHasFailed(t *testing.T) { everywhere(t, testDiscards) }
+
+func testDiscards(t *testing.T, open opener) {
+	log := memory.New()
+	grow(t, log, "a", "b", "c")
+	r := open(t, log)
+	c := acquire(t, r, "mailer", 0)
+	hold := func(stream string, attempts int, due time.Time, err string) consumers.Hold {
+		at := consumers.Place{Position: 1}
+		return consumers.Hold{Place: at, Stream: stream, Version: 1, Attempts: attempts, Due: due, Since: time.Unix(2, 0).UTC(), Error: err}
+	}
+	later := time.Unix(4_000_000_000, 0).UTC()
+	holds := []consumers.Hold{hold("parked", 3, time.Time{}, "no"), hold("failing", 1, later, "no"), hold("waiting", 0, later, ""), hold("tried", 1, later, "")}
+	require.NoError(t, c.Advance(t.Context(), consumers.Step{Cursor: consumers.After(3), Put: holds}))
+	before, err := r.Status(t.Context(), "mailer")
+	require.NoError(t, err)
+	for _, streams := range [][]string{{"waiting"}, {"tried"}, {"parked", "failing", "waiting"}} {
+		were, err := r.Discard(t.Context(), "mailer", streams...)
+		require.ErrorIs(t, err, consumers.ErrNotFailed)
+		require.ErrorContains(t, err, "goes on with 1/0 by itself")
+		require.Empty(t, were)
+		now, err := r.Status(t.Context(), "mailer")
+		require.NoError(t, err)
+		require.Equal(t, before.Holds, now.Holds)
+	}
+	for _, streams := range [][]string{{"failing"}, nil} {
+		were, err := r.Discard(t.Context(), "mailer", streams...)
+		require.NoError(t, err)
+		require.Len(t, were, 1)
+		_, err = r.Discard(t.Context(), "mailer", were[0].Stream)
+		require.ErrorIs(t, err, consumers.ErrNotFailed, "what follows")
+		require.ErrorContains(t, err, "goes on with 1/1 by itself")
+	}
+}
+
 // What had been handled before a reset is a repetition, and nothing else is.
 func TestTold(t *testing.T) { everywhere(t, testTold) }
 

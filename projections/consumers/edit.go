@@ -60,34 +60,44 @@ func (p *Progress) heldBefore(at Place) []Hold {
 // the beginning: of those named, or, where none is, of all that are parked. It returns
 // them as they were; the error of a stream that is not held is ErrNotHeld.
 func (r *Registry) Retry(ctx context.Context, name string, streams ...string) ([]Hold, error) {
-	return r.release(ctx, name, streams, func(_ *Progress, h *Hold) { h.Forgiven = h.Attempts })
+	return r.release(ctx, name, streams, func(h *Hold) error {
+		h.Forgiven = h.Attempts
+		return nil
+	})
 }
 
 // Discard gives up what stands at the place of held streams, as Retry chooses them, and
-// has them go on behind it. It returns what was given up.
+// has them go on behind it. It returns what was given up. Where one of them has come to
+// something that has not failed, the error is ErrNotFailed, and nothing is given up.
 func (r *Registry) Discard(ctx context.Context, name string, streams ...string) ([]Hold, error) {
-	return r.release(ctx, name, streams, func(p *Progress, h *Hold) {
-		if h.Place == p.Cursor { // where the process ended within a record, of which more was discarded already
-			p.Cursor, p.Attempts = h.Next(), 0
+	return r.release(ctx, name, streams, func(h *Hold) error {
+		if !h.Failed() {
+			return fmt.Errorf("%w: %q goes on with %d/%d by itself", ErrNotFailed, h.Stream, h.Position, h.Index)
 		}
 		h.Place, h.Attempts, h.Forgiven, h.Error = h.Next(), 0, 0, ""
+		return nil
 	})
 }
 
 // release makes held streams due, changed.
-func (r *Registry) release(ctx context.Context, name string, streams []string, change func(*Progress, *Hold)) (were []Hold, err error) {
+func (r *Registry) release(ctx context.Context, name string, streams []string, change func(*Hold) error) (were []Hold, err error) {
 	err = r.book.edit(ctx, name, func(p *Progress) (err error) {
 		if were, err = p.pick(streams); err != nil {
 			return fmt.Errorf("consumer %q: %w", name, err)
 		}
 		for _, h := range were {
+			if err := change(&h); err != nil {
+				return fmt.Errorf("consumer %q: %w", name, err)
+			}
 			h.Due = time.Now()
-			change(p, &h)
 			p.Holds[h.Stream] = h
 		}
 		return nil
 	})
-	return were, err
+	if err != nil {
+		return nil, err
+	}
+	return were, nil
 }
 
 // pick is the holds of some streams, or all that are parked.

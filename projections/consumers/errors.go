@@ -24,6 +24,9 @@ var (
 	ErrUnknown = errors.New("no such consumer")
 	// ErrNotHeld: the consumer does not hold this stream.
 	ErrNotHeld = errors.New("the stream is not held")
+	// ErrNotFailed: what stands at the place of the stream has not been tried, or nobody
+	// knows yet what came of it. The consumer tries it by itself.
+	ErrNotFailed = errors.New("only what has failed can be discarded")
 	// ErrAhead: the position is beyond the end of the log.
 	ErrAhead = errors.New("position is beyond the end of the log")
 	// ErrChanged: somebody has reset the consumer, retried or discarded. Its Progress is

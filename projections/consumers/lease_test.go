@@ -345,7 +345,7 @@ func TestUnheardEdits(t *testing.T) {
 				require.Equal(t, consumers.Place{Position: 1, Index: 1}, consumer.Progress().Holds["s"].Place, "one notification is given up")
 
 				n.tell(func() fate { return fate{dropped: true} })
-				_, err = r.Discard(t.Context(), "mailer", "s")
+				_, err = r.Retry(t.Context(), "mailer", "s")
 				require.ErrorIs(t, err, errLost)
 				require.ErrorContains(t, err, "look at it before you try again")
 				n.tell(nil)

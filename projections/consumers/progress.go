@@ -57,6 +57,9 @@ type Hold struct {
 // Parked reports whether nothing is tried until somebody says so.
 func (h *Hold) Parked() bool { return h.Due.IsZero() }
 
+// Failed reports whether what stands at the place has been tried and could not be handled.
+func (h *Hold) Failed() bool { return h.Parked() || h.Error != "" }
+
 // Progress is how far a consumer has come. Everything before the cursor has been
 // handled, but what is held.
 type Progress struct {

@@ -88,6 +88,8 @@ func (f *auditFlags) addTo(a *app, c *cobra.Command) {
 	c.MarkFlagsMutuallyExclusive("newest", "oldest")
 	c.MarkFlagsMutuallyExclusive("facets", "follow")
 	c.MarkFlagsMutuallyExclusive("facets", "cursor")
+	c.MarkFlagsMutuallyExclusive("follow", "to") // what is to come is behind
+	c.MarkFlagsMutuallyExclusive("follow", "until")
 	must(c.RegisterFlagCompletionFunc("actor", a.completeUsers))
 	must(c.RegisterFlagCompletionFunc("person", a.completeUsers))
 	must(c.RegisterFlagCompletionFunc("group", a.completeGroups))

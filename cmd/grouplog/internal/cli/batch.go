@@ -263,7 +263,7 @@ func (b *batch) tell(s submitted, receipt commands.Receipt) {
 			b.fail(err)
 		}
 	case s.err != nil && answered(s.err):
-		text, next := wordsFor(s.err)
+		text, next := b.app.wordsFor(s.err)
 		if errors.Is(s.err, commands.ErrIDReused) {
 			next = "was the file changed, or has it the name of another? --name begins anew"
 		}

@@ -63,7 +63,7 @@ func TestBenchTableIsNarrow(t *testing.T) {
 // Where there is no room, bench says how much it needs, whoever was writing.
 func TestBenchNeedsRoom(t *testing.T) {
 	for _, full := range []error{eventstore.ErrFull, &os.PathError{Err: syscall.ENOSPC}, sqlite3.Error{Code: sqlite3.ErrFull}} {
-		_, next := wordsFor(needsRoom(fmt.Errorf("commands-64: %w", full)))
+		_, next := (&app{}).wordsFor(needsRoom(fmt.Errorf("commands-64: %w", full)))
 		require.Contains(t, next, "300 MB")
 	}
 	require.NoError(t, needsRoom(nil))

@@ -201,7 +201,7 @@ func (a *app) explain(command *cobra.Command, err error, code int) {
 	if errors.As(err, &told) {
 		return
 	}
-	text, advice := wordsFor(err)
+	text, advice := a.wordsFor(err)
 	if code == exitInterrupted {
 		text = "interrupted"
 	}

@@ -63,7 +63,7 @@ func TestExitCodes(t *testing.T) {
 
 // TestAFullDiskHasAHint: SQLite says it in words that are no advice.
 func TestAFullDiskHasAHint(t *testing.T) {
-	_, next := wordsFor(fmt.Errorf("compare views: %w", sqlite3.Error{Code: sqlite3.ErrFull}))
+	_, next := (&app{}).wordsFor(fmt.Errorf("compare views: %w", sqlite3.Error{Code: sqlite3.ErrFull}))
 	require.Contains(t, next, "make room")
 }
 

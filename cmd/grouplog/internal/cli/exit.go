@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -17,6 +18,7 @@ import (
 	"github.com/grouplog/grouplog/eventstore/transfer"
 	"github.com/grouplog/grouplog/internal/files"
 	"github.com/grouplog/grouplog/projections"
+	"github.com/grouplog/grouplog/projections/audit"
 	"github.com/grouplog/grouplog/projections/consumers"
 	"github.com/grouplog/grouplog/projections/groupview"
 	"github.com/grouplog/grouplog/projections/past"
@@ -82,7 +84,7 @@ func (a *app) exitCode(err error) int {
 		return exitInterrupted
 	case !a.started, errors.As(err, &wrong), is(commands.ErrMisuse, commands.ErrMalformed, past.ErrAhead, past.ErrOrder):
 		return exitUsage
-	case errors.As(err, &refusal):
+	case errors.As(err, &refusal), is(consumers.ErrNotFailed):
 		return exitRefused
 	case is(eventstore.ErrDamaged):
 		return exitDamaged
@@ -120,6 +122,16 @@ func hint(err error, text string) error { return &hintError{err, text} }
 
 func (e *hintError) Unwrap() error { return e.error }
 
+// wordsError is an error in the words of this program, where Go has others for it.
+type wordsError struct {
+	error
+	words string
+}
+
+func (e *wordsError) Error() string { return e.words }
+
+func (e *wordsError) Unwrap() error { return e.error }
+
 // toldError ends the program with a code when everything has been said.
 type toldError struct{ code int }
 
@@ -150,15 +162,13 @@ var advice = []struct {
 	{commands.ErrContended, "try again when the other programs are done"},
 	{projections.ErrBusy, "nothing is wrong with the log; try again when the other program is done, or end it"},
 	{projections.ErrNotViews, "that file would hold what is derived from the log; move it out of the way"},
-	{projections.ErrOtherLog, "delete the file of the read models (….views.db): it comes back from the log"},
 	{projections.ErrOtherHistory, "a backup was put in the place of the log, or another program follows a copy of it: end the other programs, and do it again"},
 	{sqlite.ErrMoved, "put the file back, or do it again with the one that is there now; never move a log while a program has it open"},
-	{projections.ErrNewerFormat, "delete the file of the read models (….views.db), or use the newer version of grouplog"},
 	{groupview.ErrNotFound, `"grouplog group ls --all" lists the groups`},
 	{consumers.ErrUnknown, `"grouplog listener ls" lists the listeners`},
-	{consumers.ErrNotHeld, `"grouplog listener parked NAME --all" lists the groups that are held`},
 	{consumers.ErrNotConsumers, "that file would hold the progress of listeners; move it out of the way"},
-	{consumers.ErrOtherLog, "the listeners' file (….consumers.db) stands beside a log that is not theirs: put the right ones together"},
+	{audit.ErrOtherLog, "the file of refused attempts stands beside a log that is not theirs: put the right ones together"},
+	{consumers.ErrOtherLog, "the listeners' file stands beside a log that is not theirs: put the right ones together"},
 	{past.ErrAhead, `"grouplog log tail" shows how far the log has come`},
 	{errUnknownUser, `"grouplog log ls" shows who there is`},
 	{syscall.ENOSPC, "make room and do it again; what has been written is not whole"},
@@ -166,7 +176,7 @@ var advice = []struct {
 }
 
 // wordsFor is an error as a person should read it, and what to do next.
-func wordsFor(err error) (text, next string) {
+func (a *app) wordsFor(err error) (text, next string) {
 	var refusal *domain.Refusal
 	if errors.As(err, &refusal) {
 		return fmt.Sprintf("refused (%d %s): %s", int(refusal.Code), refusal.Code, refusal.Rule), refusal.Hint
@@ -175,9 +185,9 @@ func wordsFor(err error) (text, next string) {
 	if errors.As(err, &hinted) {
 		return err.Error(), hinted.hint
 	}
-	for _, a := range advice {
-		if errors.Is(err, a.target) {
-			return err.Error(), a.text
+	for _, known := range advice {
+		if errors.Is(err, known.target) {
+			return err.Error(), known.text
 		}
 	}
 	switch {
@@ -185,11 +195,37 @@ func wordsFor(err error) (text, next string) {
 		return err.Error(), "make room and try again; the log is not affected"
 	case isSQLite(err, sqlite3.ErrBusy):
 		return err.Error(), "another program has the file locked; try again, or end that one"
-	case isCorrupt(err):
-		return err.Error(), `the log is not affected: "grouplog rebuild" makes the read models anew`
-	}
-	if missing(err) {
+	case missing(err):
 		return err.Error(), "check the path: a file that is read must be there, and the directory of one that is made"
 	}
-	return err.Error(), ""
+	return err.Error(), a.adviceOnFiles(err)
+}
+
+// adviceOnFiles is what to do about errors of the files beside a log.
+func (a *app) adviceOnFiles(err error) string {
+	switch {
+	case errors.Is(err, projections.ErrOtherLog):
+		return fmt.Sprintf("delete %s: it comes back from the log", a.derivedPath(err))
+	case errors.Is(err, projections.ErrNewerFormat):
+		return fmt.Sprintf("delete %s, which comes back from the log, or use the newer version of grouplog", a.derivedPath(err))
+	case !isCorrupt(err):
+		return ""
+	case errors.Is(err, audit.ErrRefusals):
+		return aboutRefusals(a.refusalsPath())
+	default:
+		return fmt.Sprintf("the log is not affected: \"grouplog rebuild\" makes %s anew", cmp.Or(a.derivedPath(err), "what is derived from it"))
+	}
+}
+
+// aboutRefusals is what to do where the file of refused attempts is damaged.
+func aboutRefusals(path string) string {
+	return fmt.Sprintf("the log is not affected. %s holds the attempts that rules have refused, which nothing makes anew: "+
+		"put an older copy in its place, or delete it, and the attempts in it are lost", path)
+}
+
+// aboutConsumers is what to do where the file of the listeners' progress is damaged.
+func aboutConsumers(path string) string {
+	return fmt.Sprintf("the log is not affected. %s holds how far listeners have come, which nothing makes anew: put an older copy in its place, "+
+		"and what they have handled since comes again; or delete it, and each begins as a new one does, most from now on: "+
+		"then \"grouplog listener reset\" has it go on from where you say", path)
 }

@@ -282,6 +282,25 @@ func TestTailFollows(t *testing.T) {
 	require.Equal(t, exitInterrupted, cmd.ProcessState.ExitCode())
 }
 
+// log tail --follow says that it waits for a group that there is not, and shows it when it
+// has come.
+func TestTailWaitsForAGroup(t *testing.T) {
+	db := filepath.Join(t.TempDir(), "groups.db")
+	create := func(group string) {
+		runMain(t, exitDone, "do", "create-group", "--as", "alice", "--type", "Meeting", "--group", group, "--name", "G", "--db", db)
+	}
+	create("go")
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	var out, talk bytes.Buffer
+	a := &app{out: io.MultiWriter(&out, interrupter(cancel)), talk: io.MultiWriter(&talk, interrupter(func() { create("chess") }))}
+	root := a.root()
+	root.SetArgs([]string{"log", "tail", "--follow", "--group", "chess", "--db", db})
+	require.Equal(t, exitInterrupted, a.exitCode(root.ExecuteContext(ctx)))
+	require.Equal(t, "group \"chess\": not found yet: waiting\n", talk.String())
+	require.Contains(t, out.String(), "alice created the Meeting group chess")
+}
+
 // audit --follow shows the newest entries, and then what other processes do, and what they
 // are refused.
 func TestAuditFollows(t *testing.T) {

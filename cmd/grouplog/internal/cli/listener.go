@@ -25,7 +25,7 @@ func (a *app) listenerCommand() *cobra.Command {
 	c := parent(&cobra.Command{Use: "listener", Short: "Durable listeners: how far they are, and what they could not handle",
 		Long: `Durable listeners run in programs that embed the engine (Engine.Listen). These commands look
 at how far they are, and change it, whether they are running or not: one that is notices
-within a second.`})
+when it looks next (Options.Poll, 250 ms where nothing is said).`})
 	c.AddCommand(a.listenerListCommand(), a.listenerParkedCommand(), a.listenerRetryCommand(), a.listenerDiscardCommand(), a.listenerResetCommand(), a.listenerCopyCommand())
 	return c
 }
@@ -42,6 +42,7 @@ func consumersBeside(path string) string {
 // listened, there is no file, none is made, and the registry is nil.
 func (a *app) withConsumers(ctx context.Context, f func(eventstore.Store, *consumers.Registry) error) error {
 	return a.withLog(ctx, func(log eventstore.Store) (err error) {
+		defer func() { err = hintOnConsumers(err, a.consumersPath()) }()
 		registry, err := a.openConsumers(ctx, log)
 		if err != nil {
 			return err
@@ -52,6 +53,15 @@ func (a *app) withConsumers(ctx context.Context, f func(eventstore.Store, *consu
 		defer func() { err = errors.Join(err, registry.Close()) }()
 		return f(log, registry)
 	})
+}
+
+// hintOnConsumers says what to do where the file at a path is damaged, of which errors
+// do not say that it is that one.
+func hintOnConsumers(err error, path string) error {
+	if isCorrupt(err) {
+		return hint(fmt.Errorf("%s: %w", path, err), aboutConsumers(path))
+	}
+	return err
 }
 
 // openConsumers opens the progress of listeners where the engine keeps it: in the cells of
@@ -70,10 +80,13 @@ func (a *app) openConsumers(ctx context.Context, log eventstore.Store) (*consume
 // withConsumer is withConsumers for one listener, which there must be.
 func (a *app) withConsumer(ctx context.Context, name string, f func(eventstore.Store, *consumers.Registry, *consumers.Status) error) error {
 	return a.withConsumers(ctx, func(log eventstore.Store, registry *consumers.Registry) error {
-		if registry == nil {
-			return fmt.Errorf("%w: %q", consumers.ErrUnknown, name)
+		status, err := consumers.Status{}, consumers.ErrUnknown
+		if registry != nil {
+			status, err = registry.Status(ctx, name)
 		}
-		status, err := registry.Status(ctx, name)
+		if errors.Is(err, consumers.ErrUnknown) {
+			return &wordsError{err, fmt.Sprintf("there is no listener %q", name)}
+		}
 		if err != nil {
 			return err
 		}

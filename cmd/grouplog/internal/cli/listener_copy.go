@@ -52,6 +52,7 @@ func progressBeside(ctx context.Context, path string) (list []consumers.Status, 
 	if _, err := os.Stat(beside); err != nil {
 		return nil, "", err
 	}
+	defer func() { err = hintOnConsumers(err, beside) }()
 	registry, err := consumers.Open(ctx, beside, log)
 	if err != nil {
 		return nil, "", err
@@ -63,6 +64,7 @@ func progressBeside(ctx context.Context, path string) (list []consumers.Status, 
 
 // enroll has listeners begin where others are, and says so.
 func (a *app) enroll(ctx context.Context, log eventstore.Store, progress []consumers.Status) (err error) {
+	defer func() { err = hintOnConsumers(err, a.consumersPath()) }()
 	registry, err := a.openConsumers(ctx, log)
 	if err == nil && registry == nil {
 		registry, err = consumers.Open(ctx, a.consumersPath(), log)

@@ -15,7 +15,7 @@ import (
 )
 
 func (a *app) listenerRetryCommand() *cobra.Command {
-	return a.releaseCommand("retried", (*consumers.Registry).Retry, &cobra.Command{
+	return a.releaseCommand("retried", (*consumers.Registry).Retry, nil, &cobra.Command{
 		Use:   "retry NAME",
 		Short: "Try again what could not be handled",
 		Long: `Has what could not be handled tried at once, and as often as in the beginning. When it is
@@ -25,17 +25,31 @@ handled, what its group has missed follows.`,
 }
 
 func (a *app) listenerDiscardCommand() *cobra.Command {
-	return a.releaseCommand("discarded", (*consumers.Registry).Discard, &cobra.Command{
+	return a.releaseCommand("discarded", (*consumers.Registry).Discard, mustHaveFailed, &cobra.Command{
 		Use:   "discard NAME",
 		Short: "Give up what could not be handled",
 		Long: `Gives up the one notification of each group that could not be handled. The listener goes on
-with what follows it in the group.`,
+with what follows it in the group: that is tried by itself, and cannot be discarded before it
+has failed.`,
 		Example: "  grouplog listener discard mailer --group chess --dry-run\n  grouplog listener discard mailer --group chess",
 	})
 }
 
-// releaseCommand is what retry and discard have in common.
-func (a *app) releaseCommand(done string, verb func(*consumers.Registry, context.Context, string, ...string) ([]consumers.Hold, error), c *cobra.Command) *cobra.Command {
+// mustHaveFailed refuses to discard what the listener tries by itself.
+func mustHaveFailed(h *consumers.Hold) error {
+	if h.Failed() {
+		return nil
+	}
+	line := holdLineOf(h)
+	return &wordsError{consumers.ErrNotFailed, fmt.Sprintf(
+		"%s of group %q has not failed, and cannot be discarded: the listener tries it by itself", line.Notification, line.GroupID)}
+}
+
+// releaseCommand is what retry and discard have in common. Where check is not nil, it says
+// what cannot be done with a group that is named.
+func (a *app) releaseCommand(done string, verb func(*consumers.Registry, context.Context, string, ...string) ([]consumers.Hold, error),
+	check func(*consumers.Hold) error, c *cobra.Command,
+) *cobra.Command {
 	var (
 		groups      []string
 		all, dryRun bool
@@ -49,27 +63,44 @@ func (a *app) releaseCommand(done string, verb func(*consumers.Registry, context
 		if all == (len(groups) > 0) {
 			return usage(errors.New("of which groups: give --group GROUP or --all"))
 		}
-		return a.withConsumer(ctx, args[0], func(_ eventstore.Store, registry *consumers.Registry, status *consumers.Status) error {
-			var streams []string
-			for _, group := range groups {
-				streams = append(streams, domain.GroupStream(group))
-				if !slices.ContainsFunc(status.Holds, func(h consumers.Hold) bool { return h.Stream == domain.GroupStream(group) }) {
-					return fmt.Errorf("listener %q does not hold group %q: %w", args[0], group, consumers.ErrNotHeld)
-				}
+		err := a.withConsumer(ctx, args[0], func(_ eventstore.Store, registry *consumers.Registry, status *consumers.Status) error {
+			streams, holds, err := chosen(status, groups, check)
+			if err == nil && !dryRun {
+				holds, err = verb(registry, ctx, args[0], streams...)
 			}
-			holds := slices.DeleteFunc(status.Holds, func(h consumers.Hold) bool {
-				return all && !h.Parked() || !all && !slices.Contains(streams, h.Stream)
-			})
-			if !dryRun {
-				var err error
-				if holds, err = verb(registry, ctx, args[0], streams...); err != nil {
-					return err
-				}
+			if err != nil {
+				return err
 			}
 			return a.writeReleased(done, holds, dryRun)
 		})
+		if errors.Is(err, consumers.ErrNotHeld) || errors.Is(err, consumers.ErrNotFailed) {
+			err = hint(err, fmt.Sprintf("\"grouplog listener parked %s --all\" lists the groups that are held, with the errors of what has failed", args[0]))
+		}
+		return err
 	})
 	return c
+}
+
+// chosen are the streams of groups, and what a listener holds of them; where none is named,
+// all that is parked.
+func chosen(status *consumers.Status, groups []string, check func(*consumers.Hold) error) (streams []string, holds []consumers.Hold, err error) {
+	for _, group := range groups {
+		stream := domain.GroupStream(group)
+		i := slices.IndexFunc(status.Holds, func(h consumers.Hold) bool { return h.Stream == stream })
+		if i < 0 {
+			return nil, nil, &wordsError{consumers.ErrNotHeld, fmt.Sprintf("listener %q does not hold group %q", status.Name, group)}
+		}
+		if check != nil {
+			if err := check(&status.Holds[i]); err != nil {
+				return nil, nil, err
+			}
+		}
+		streams = append(streams, stream)
+	}
+	holds = slices.DeleteFunc(status.Holds, func(h consumers.Hold) bool {
+		return len(groups) == 0 && !h.Parked() || len(groups) > 0 && !slices.Contains(streams, h.Stream)
+	})
+	return streams, holds, nil
 }
 
 func (a *app) writeReleased(done string, holds []consumers.Hold, dryRun bool) error {

@@ -40,13 +40,14 @@ const whenHelp = "as in 2020-06-30 (the end of that day, UTC), 2018-12-31T23:59:
 
 // right is what a flag takes, as its errors say it.
 var right = [...]string{
-	onlyTimes:     "a day or a time",
-	onlyPositions: "a position",
-	onlyPlaces:    "a position, a day or a time",
-	onlyStops:     "a position, start or now",
+	onlyTimes:     "a day or a time, as in 2020-06-30 or 2018-12-31T23:59:59Z",
+	onlyPositions: "a position, as in 12345",
+	onlyPlaces:    "a position, a day or a time, as in 12345, 2020-06-30 or 2018-12-31T23:59:59Z",
+	onlyStops:     "start, now or a position, as in 12345",
 }
 
 func (m *moment) Set(text string) (err error) {
+	written := text
 	if _, notNumber := strconv.ParseFloat(text, 64); notNumber == nil && m.only >= onlyPositions {
 		text = "position:" + text
 	}
@@ -55,8 +56,8 @@ func (m *moment) Set(text string) (err error) {
 	}
 	m.given = true
 	if m.Moment, err = past.Parse(text); err != nil {
-		if m.only != anyMoment {
-			err = fmt.Errorf("%w; give %s here", err, right[m.only])
+		if m.only != anyMoment { // of what can be written, most would be of no use
+			err = fmt.Errorf("%q is not %s", written, right[m.only])
 		}
 		return err
 	}

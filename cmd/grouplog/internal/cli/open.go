@@ -3,6 +3,8 @@ package cli
 import (
 	"context"
 	"errors"
+	"path/filepath"
+	"strings"
 
 	"github.com/mattn/go-sqlite3"
 
@@ -22,6 +24,23 @@ func (a *app) viewsPath() string { return files.Beside(a.db, files.Views) }
 
 // auditPath is where the index of the audit is, if anybody has asked for it.
 func (a *app) auditPath() string { return files.Beside(a.db, files.Audit) }
+
+// refusalsPath is where attempts that rules have refused are.
+func (a *app) refusalsPath() string { return files.Beside(a.db, files.Refusals) }
+
+// derivedPath is which of the files of what is derived an error is about; empty where it
+// does not say, or there is none.
+func (a *app) derivedPath(err error) string {
+	if err == nil {
+		return ""
+	}
+	for _, path := range []string{a.viewsPath(), a.auditPath()} {
+		if abs, failed := filepath.Abs(path); failed == nil && strings.Contains(err.Error(), abs) {
+			return path
+		}
+	}
+	return ""
+}
 
 // withRows opens the log for a question to the read models, and closes it. Where they have
 // to be made first, it shows how far they are.

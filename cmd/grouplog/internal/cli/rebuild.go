@@ -26,7 +26,7 @@ func (a *app) rebuildCommand() *cobra.Command {
 		Long: `Makes the read models anew from the whole log and takes them in place of the old ones,
 while other processes go on; and the index of the audit, where there is one. It is needed
 only where "grouplog verify" says so. Where one of the files is damaged, it is deleted
-first.
+first. Refused attempts and the progress of listeners are not derived, and left as they are.
 
 Before the old rows are replaced, their digest is compared with that of the new ones, and
 it is told whether they were equal. To see the rows that differ, run it with --check first.
@@ -42,28 +42,38 @@ told row by row, the first ones of each table. Exit code 1 says that some do.`,
 				return a.checkViews(ctx)
 			}
 			info, err := os.Stat(a.viewsPath())
-			none := errors.Is(err, fs.ErrNotExist) || err == nil && info.Size() == 0
-			err = a.withEngine(ctx, func(engine *grouplog.Engine) error { return a.rebuild(ctx, engine, rowless{models: none}) })
-			if !isCorrupt(err) {
-				return err
-			}
-			gone, err := a.deleteDamaged(err)
-			if err != nil {
-				return err
-			}
-			gone.models = gone.models || none
-			return a.withEngine(ctx, func(engine *grouplog.Engine) error {
-				if gone.index { // it is made when it is asked, and otherwise would not be there to be compared
-					if _, err := engine.AuditPage(ctx, audit.Query{Limit: 1}); err != nil {
-						return err
-					}
+			gone := rowless{models: errors.Is(err, fs.ErrNotExist) || err == nil && info.Size() == 0}
+			err = a.rebuildAll(ctx, gone)
+			for range 2 { // files that can be damaged
+				path := a.derivedPath(err)
+				if !isCorrupt(err) || path == "" {
+					return err
 				}
-				return a.rebuild(ctx, engine, gone)
-			})
+				if failed := a.deleteDamaged(path, err); failed != nil {
+					return failed
+				}
+				gone.models, gone.index = gone.models || path == a.viewsPath(), gone.index || path == a.auditPath()
+				err = a.rebuildAll(ctx, gone)
+			}
+			return err
 		}),
 	}
 	cmd.Flags().BoolVar(&check, "check", false, "compare only, and change nothing")
 	return cmd
+}
+
+// rebuildAll rebuilds what is derived from the log; where the audit's index was deleted,
+// also that. Refused attempts are not derived, and where their file is damaged, that is in
+// nobody's way.
+func (a *app) rebuildAll(ctx context.Context, gone rowless) error {
+	return a.openFor(ctx, &grouplog.Options{NoRefusals: true}, func(engine *grouplog.Engine) error {
+		if gone.index { // it is made when it is asked, and otherwise would not be there to be compared
+			if _, err := engine.AuditPage(ctx, audit.Query{Limit: 1}); err != nil {
+				return err
+			}
+		}
+		return a.rebuild(ctx, engine, gone)
+	})
 }
 
 // checkViews compares the read models with what the log gives.
@@ -159,21 +169,14 @@ func (a *app) tellCompared(reports []projections.Rebuilt) error {
 	return nil
 }
 
-// deleteDamaged deletes the files that an error says are damaged, each of which has been
-// recognised as what it is.
-func (a *app) deleteDamaged(damage error) (gone rowless, err error) {
-	gone.index = strings.Contains(damage.Error(), a.auditPath())
-	gone.models = !gone.index || strings.Contains(damage.Error(), a.viewsPath()) // what the engine opens, if it says nothing else
-	for path, damaged := range map[string]bool{a.viewsPath(): gone.models, a.auditPath(): gone.index} {
-		if !damaged {
-			continue
-		}
-		a.say("%s is damaged and is deleted: %v", path, damage)
-		for _, suffix := range []string{"", "-wal", "-shm"} {
-			if failed := os.Remove(path + suffix); failed != nil && !errors.Is(failed, fs.ErrNotExist) {
-				err = errors.Join(err, failed)
-			}
+// deleteDamaged deletes a file that an error says is damaged, which has been recognised as
+// what it is.
+func (a *app) deleteDamaged(path string, damage error) (err error) {
+	a.say("%s is damaged and is deleted: %v", path, damage)
+	for _, suffix := range []string{"", "-wal", "-shm"} {
+		if failed := os.Remove(path + suffix); failed != nil && !errors.Is(failed, fs.ErrNotExist) {
+			err = errors.Join(err, failed)
 		}
 	}
-	return gone, err
+	return err
 }

@@ -7,7 +7,9 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net/url"
 	"os"
+	"path/filepath"
 	"slices"
 
 	"github.com/mattn/go-sqlite3"
@@ -28,10 +30,12 @@ func (a *app) verifyCommand() *cobra.Command {
 		Long: `Checks that every record is as it was written (by its checksum), that positions and
 versions have no gap, that every event can be read, and that the file itself is sound.
 Then folds the log anew and compares the read models with that, and the index of the audit
-where there is one.
+where there is one. Of the files that nothing makes anew, those of refused attempts and of
+the listeners' progress, it checks that they are sound.
 
 Exit code 6 says that the log is damaged; the message says where first. Exit code 1 says
-that only what is derived from it differs: "grouplog rebuild" makes that anew.`,
+that only what is derived from it differs, which "grouplog rebuild" makes anew, or that
+another file beside it is damaged; the message says which, and what is in it.`,
 		Args: exactly(),
 		RunE: a.run(func(ctx context.Context, _ []string) error { return a.verify(ctx) }),
 	}
@@ -49,10 +53,17 @@ type verification struct {
 	Differ      []projections.Difference `json:"differences,omitempty"`
 	Unreadable  string                   `json:"readModelsDamage,omitempty"` // what SQLite says of their file
 	AuditDamage string                   `json:"auditIndexDamage,omitempty"`
-	Failure     string                   `json:"failure,omitempty"` // what kept derived things from being checked
+	Damaged     []damagedFile            `json:"damagedFiles,omitempty"` // that nothing makes anew
+	Failure     string                   `json:"failure,omitempty"`      // what kept derived things from being checked
 
 	readable bool // every record can be read
 	sound    bool // nothing is wrong with the log
+}
+
+// damagedFile is a file beside the log that SQLite cannot read.
+type damagedFile struct {
+	File    string `json:"file"`
+	Message string `json:"message"`
 }
 
 // differs reports whether anything derived is not what the log gives.
@@ -80,9 +91,9 @@ func (a *app) verify(ctx context.Context) error {
 			}
 		}
 		v.sound = true
-		return a.verifyDerived(ctx, log, &v)
+		return errors.Join(a.verifyDerived(ctx, log, &v), a.verifyKept(ctx, &v))
 	})
-	v.OK = err == nil && !v.differs()
+	v.OK = err == nil && !v.differs() && len(v.Damaged) == 0
 	var found *eventstore.DamageError
 	if errors.As(err, &found) {
 		v.Damage = &damage{Position: found.Position, Stream: found.Stream, SoundUpTo: v.Events, Message: err.Error()}
@@ -105,6 +116,8 @@ func (a *app) verify(ctx context.Context) error {
 		return err
 	case v.differs():
 		return a.derivedDiffer(&v, "the log is sound, and "+v.derived(true)+" not what it gives")
+	case len(v.Damaged) > 0:
+		return errors.New("the log is sound, and a file beside it is damaged")
 	case a.json:
 		return nil
 	}
@@ -227,14 +240,62 @@ func (a *app) verifyViews(ctx context.Context, log eventstore.Store, v *verifica
 	return "equal", "", nil
 }
 
-// checkFile has SQLite check the file of the read models; empty if it is sound.
-func checkFile(ctx context.Context, views *projections.Views) (problem string, err error) {
-	err = views.Read(ctx, func(tx *sql.Tx) error {
-		return tx.QueryRowContext(ctx, "PRAGMA integrity_check(1)").Scan(&problem)
-	})
-	if problem == "ok" {
+// verifyKept has SQLite check the files beside the log that are not derived from it, where
+// there are any.
+func (a *app) verifyKept(ctx context.Context, v *verification) error {
+	for _, file := range []struct {
+		path  string
+		about func(string) string
+	}{{a.refusalsPath(), aboutRefusals}, {a.consumersPath(), aboutConsumers}} {
+		if _, err := os.Stat(file.path); errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		problem, err := checkAlone(ctx, file.path)
+		switch {
+		case isSQLite(err, sqlite3.ErrCorrupt, sqlite3.ErrNotADB):
+			problem = err.Error()
+		case isSQLite(err, sqlite3.ErrCantOpen, sqlite3.ErrReadonly): // where nothing can be written
+			a.say("not checked: %s: %v", file.path, err)
+		case err != nil:
+			return fmt.Errorf("check %s: %w", file.path, err)
+		}
+		if problem == "" {
+			continue
+		}
+		if v.Damaged = append(v.Damaged, damagedFile{file.path, problem}); !a.json {
+			a.say("%s is damaged: %s", file.path, render.Line(problem))
+			a.say("hint: %s", file.about(file.path))
+		}
+	}
+	return nil
+}
+
+// checkAlone has SQLite check a file that nothing has open here; empty if it is sound.
+func checkAlone(ctx context.Context, path string) (problem string, err error) {
+	db, err := sql.Open("sqlite3", "file:"+(&url.URL{Path: filepath.ToSlash(path)}).EscapedPath()+"?mode=rw&_busy_timeout=5000")
+	if err != nil {
+		return "", err
+	}
+	defer func() { err = errors.Join(err, db.Close()) }()
+	return integrity(db.QueryRowContext(ctx, checkIntegrity))
+}
+
+const checkIntegrity = "PRAGMA integrity_check(1)"
+
+// integrity is what a check has found; empty where that is nothing.
+func integrity(found *sql.Row) (problem string, err error) {
+	if err = found.Scan(&problem); problem == "ok" {
 		problem = ""
 	}
+	return problem, err
+}
+
+// checkFile has SQLite check the file of the read models; empty if it is sound.
+func checkFile(ctx context.Context, views *projections.Views) (problem string, err error) {
+	err = views.Read(ctx, func(tx *sql.Tx) (err error) {
+		problem, err = integrity(tx.QueryRowContext(ctx, checkIntegrity))
+		return err
+	})
 	return problem, err
 }
 
