@@ -11,7 +11,7 @@ import (
 )
 
 // Rebuild makes all rows anew from the log, in a second file (the path with ".rebuild"
-// after it) that is gone when Rebuild returns, and swaps them in. Queries and the
+// after it) that is gone when Rebuild is done, and swaps them in. Queries and the
 // runner go on meanwhile; queries see the old rows until they see the new ones. The
 // runner, and other processes that share the file, stand still only during the swap,
 // which copies the rows: about a second for a million of them.
@@ -19,8 +19,8 @@ import (
 // progress, if not nil, is told after each page how far the rebuild is, from the
 // calling goroutine. Whatever interrupts a rebuild leaves the old rows as they were.
 //
-// Where its context ends, or the views are closed, the second file stays, and the next
-// Rebuild goes on from there, in this process or another one. After a crash it goes on
+// Where its context ends, the views are closed, or another process has the file locked for
+// too long (ErrBusy), the second file stays, and the next Rebuild goes on from there, in this process or another one. After a crash it goes on
 // from the last mark, one every million events (50 times RebuildPageSize); a file that
 // cannot be gone on from, because it has no mark or the log is another one, is removed
 // by the next Open.

@@ -18,7 +18,7 @@ import (
 //     is thrown away. What is lost is less than what a mark is apart from the next.
 //   - With a mark, what has been filled is committed, synced and sealed. From then on,
 //     every transaction is synced and has a journal, and a crash leaves the last mark.
-//   - Where a context ends, the pages that have been applied are committed and sealed.
+//   - Where a context ends, or a lock is not waited for any more, the pages that have been applied are committed and sealed.
 //
 // The seal is the version of the format, in the file's header.
 const unsealed = 0

@@ -87,7 +87,12 @@ func (v *Views) want() {
 }
 
 // pass applies what the log holds beyond the rows, page by page.
-func (v *Views) pass(ctx context.Context) error {
+func (v *Views) pass(ctx context.Context) (err error) {
+	defer func() {
+		if errors.Is(err, ErrBusy) {
+			err = fmt.Errorf("views %s: %w", v.place, err)
+		}
+	}()
 	if err := v.parkedStill(ctx); err != nil {
 		return err
 	}
@@ -108,10 +113,13 @@ func (v *Views) pass(ctx context.Context) error {
 			if ctx.Err() != nil {
 				return ctx.Err()
 			}
-			if err == nil {
+			switch {
+			case err == nil:
 				continue
+			case errors.Is(err, ErrBusy):
+				return err // the rows are there, and the next pass takes them over
 			}
-		} // what is wrong, a page at a time finds out, and rows are as far as they can be
+		} // what else is wrong, a page at a time finds out, and rows are as far as they can be
 		var progress func(done, total eventstore.Position)
 		if many {
 			progress = v.opts.Progress
@@ -192,7 +200,13 @@ func (v *Views) WaitFor(ctx context.Context, position eventstore.Position) error
 		var changed <-chan struct{}
 		if v.opts.Manual {
 			changed = v.log.Changed()
-			err := v.writer.patiently(ctx, func() error { return v.pass(ctx) })
+			err := v.writer.patiently(ctx, func() error {
+				err := v.pass(ctx)
+				if isBusy(err) && v.Position() > reached {
+					return nil // it was not locked all the while: the patience begins anew
+				}
+				return err
+			})
 			if v.Position() >= position {
 				return nil
 			}

@@ -41,7 +41,7 @@ func (v *Views) sweep(ctx context.Context) error {
 			continue
 		}
 		if err := at.remove(); err != nil {
-			return fmt.Errorf("open views %s: remove what an interrupted rebuild left: %w", v.place, err)
+			return fmt.Errorf("remove what an interrupted rebuild left: %w", err)
 		}
 	}
 	return nil
@@ -66,7 +66,7 @@ func (p place) inUse(ctx context.Context) (bool, error) {
 
 // withScratch gives f a scratch file with the projections' tables, empty or as an
 // interrupted rebuild left them, and removes it afterwards, unless this one is
-// interrupted too. The context ends with the views.
+// interrupted too, or gives up on a lock. The context ends with the views.
 func (v *Views) withScratch(ctx context.Context, suffix string, f func(ctx context.Context, w *writer) error) (err error) {
 	v.rebuilding.Lock()
 	defer v.rebuilding.Unlock()

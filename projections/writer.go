@@ -149,8 +149,12 @@ func (w *writer) patiently(ctx context.Context, try func() error) error {
 			since = time.Now()
 		}
 		waited := time.Since(since)
-		if waited >= w.patience {
-			return fmt.Errorf("%w for more than %v: %s", ErrBusy, w.patience, w.locked)
+		switch {
+		case waited < w.patience:
+		case errors.Is(err, eventstore.ErrBusy):
+			return err // it is the log that is locked
+		default:
+			return fmt.Errorf("%w for more than %v", ErrBusy, w.patience)
 		}
 		if waited >= sayAfter && !said {
 			said = true

@@ -42,8 +42,10 @@ func (db *DB) Backup(ctx context.Context, dest string) (err error) {
 	if what := files.OfLog(db.path).Is(partial); what != "" {
 		return fmt.Errorf("%s, which would be written first and replaced, is %s: give another name", partial, what)
 	}
-	if err := os.Remove(partial); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
+	for _, side := range []string{"", "-wal", "-shm", "-journal"} { // one that was cut short may have left them
+		if err := os.Remove(partial + side); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
 	}
 	defer os.Remove(partial) //nolint:errcheck // is gone if all went well
 	// A URI, as the connection takes names that begin with "file:" for one.

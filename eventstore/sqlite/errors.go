@@ -38,11 +38,11 @@ func explain(err error) error {
 	return err
 }
 
-// systemError is an error of SQLite that says in its text what the system said, and here
-// to errors.Is.
+// systemError is an error whose text says what the system said, or something that helps
+// more; here it says so to errors.Is.
 type systemError struct {
 	error
-	cause syscall.Errno
+	cause error
 }
 
 func (e systemError) Unwrap() []error { return []error{e.error, e.cause} }

@@ -82,7 +82,7 @@ func prepareFile(path string, exists bool, o *Options) error {
 	}
 	err := create(path, o)
 	if isDenied(err) {
-		return fmt.Errorf("create log %s: %w: its directory cannot be written", path, eventstore.ErrReadOnly)
+		return systemError{fmt.Errorf("create log %s: %w: its directory cannot be written", path, eventstore.ErrReadOnly), err}
 	}
 	if err != nil {
 		return fmt.Errorf("create log %s: %w", path, explain(err))

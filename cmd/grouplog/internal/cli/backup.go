@@ -28,8 +28,10 @@ copy is made either: opened together, they would be another log.`,
 		Example: "  grouplog backup groups-2026-01-02.db",
 		Args:    exactly("FILE"),
 		RunE: a.run(func(ctx context.Context, args []string) error {
-			if err := a.spare(args[0]); err != nil {
-				return err
+			for _, path := range []string{args[0], args[0] + partial} {
+				if err := a.spare(path); err != nil {
+					return err
+				}
 			}
 			if _, err := os.Stat(filepath.Dir(args[0])); err != nil { // SQLite would not say which
 				return err
@@ -48,6 +50,9 @@ copy is made either: opened together, they would be another log.`,
 	}
 }
 
+// partial is what is added to the name of a copy that is not whole.
+const partial = ".partial"
+
 // backup writes a copy of a log to a file that is new. The log of a cluster is copied
 // event by event, so that the copy is a log of its own, and no replica.
 func backup(ctx context.Context, log eventstore.Store, path string) (err error) {
@@ -59,8 +64,7 @@ func backup(ctx context.Context, log eventstore.Store, path string) (err error) 
 	if err := files.Free(path); err != nil {
 		return err
 	}
-	partial := path + ".partial" // one that was cut short is gone on with
-	to, err := sqlite.Open(ctx, partial, &sqlite.Options{ID: log.ID()})
+	to, err := sqlite.Open(ctx, path+partial, &sqlite.Options{ID: log.ID()}) // one that was cut short is gone on with
 	if err != nil {
 		return err
 	}
@@ -71,5 +75,5 @@ func backup(ctx context.Context, log eventstore.Store, path string) (err error) 
 	if err := files.Free(path); err != nil { // it took a while
 		return err
 	}
-	return os.Rename(partial, path)
+	return os.Rename(path+partial, path)
 }

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"iter"
 	"os"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -55,13 +56,16 @@ func (a *app) withConsumers(ctx context.Context, f func(eventstore.Store, *consu
 	})
 }
 
-// hintOnConsumers says what to do where the file at a path is damaged, of which errors
-// do not say that it is that one.
+// hintOnConsumers says what to do where the file at a path is damaged. Not every error says
+// that it is that one.
 func hintOnConsumers(err error, path string) error {
-	if isCorrupt(err) {
-		return hint(fmt.Errorf("%s: %w", path, err), aboutConsumers(path))
+	if !isCorrupt(err) {
+		return err
 	}
-	return err
+	if !strings.Contains(err.Error(), filepath.Base(path)) {
+		err = fmt.Errorf("%s: %w", path, err)
+	}
+	return hint(err, aboutConsumers(path))
 }
 
 // openConsumers opens the progress of listeners where the engine keeps it: in the cells of

@@ -11,11 +11,8 @@ import (
 	"github.com/grouplog/grouplog/cmd/grouplog/internal/render"
 )
 
-// reported are messages of what a command tells itself, if it has to do with it.
-var reported = []string{
-	"views do not follow the log",
-	"the old rows are not what the log gives, and are replaced",
-}
+// reported is the message of what a command tells itself, if it has to do with it.
+const reported = "views do not follow the log"
 
 // newLogger writes what the engine warns of as the program says things: a line each.
 func newLogger(out io.Writer) *slog.Logger { return slog.New(&lines{mu: new(sync.Mutex), out: out}) }
@@ -30,7 +27,7 @@ type lines struct {
 func (l *lines) Enabled(_ context.Context, level slog.Level) bool { return level >= slog.LevelWarn }
 
 func (l *lines) Handle(_ context.Context, r slog.Record) error {
-	if slices.Contains(reported, r.Message) {
+	if r.Message == reported {
 		return nil
 	}
 	var line strings.Builder

@@ -85,6 +85,9 @@ func (a *app) checkViews(ctx context.Context) error {
 		}
 		return a.verifyDerived(ctx, log, &v)
 	})
+	if err != nil && v.differs() {
+		return errors.Join(err, a.derivedDiffer(&v, v.derived(true)+" not what the log gives"))
+	}
 	if err != nil {
 		return err
 	}

@@ -111,7 +111,11 @@ func (a *app) verify(ctx context.Context) error {
 	case errors.Is(err, eventstore.ErrNotALog):
 		return hint(err, "name the log with --db; if it is this file, restore a backup")
 	case err != nil && v.sound:
-		return fmt.Errorf("the log is sound (%s), and what is derived from it cannot be checked: %w", render.Count(v.Events, "event", "events"), err)
+		err = fmt.Errorf("the log is sound (%s), and not all that is beside it can be checked: %w", render.Count(v.Events, "event", "events"), err)
+		if v.differs() {
+			err = errors.Join(err, a.derivedDiffer(&v, v.derived(true)+" not what the log gives"))
+		}
+		return err
 	case err != nil:
 		return err
 	case v.differs():
@@ -299,7 +303,7 @@ func checkFile(ctx context.Context, views *projections.Views) (problem string, e
 	return problem, err
 }
 
-// isCorrupt reports whether SQLite cannot read the file of the read models.
+// isCorrupt reports whether SQLite cannot read a file beside the log.
 func isCorrupt(err error) bool {
 	return isSQLite(err, sqlite3.ErrCorrupt) && !errors.Is(err, eventstore.ErrDamaged)
 }
