@@ -127,6 +127,42 @@ func TestARebuildDoesNotGoBack(t *testing.T) {
 	})
 }
 
+// TestTheSwapTakesWhatIsNewest: what is applied to the old rows after they have been compared
+// with the new ones, before they are replaced.
+func TestTheSwapTakesWhatIsNewest(t *testing.T) {
+	each(t, func(t *testing.T, path string) {
+		log := &asked{Store: grown(t, 20)}
+		views := opened(t, path, log, byHand())
+		looks := 0 // for the head
+		log.before = func() { looks++ }
+		require.NoError(t, views.Rebuild(t.Context(), nil))
+		last := looks
+		log.before = func() {
+			if last--; last == 0 {
+				log.before = nil
+				require.NoError(t, views.WaitFor(t.Context(), grow(t, log, 3)))
+			}
+		}
+		require.NoError(t, views.Rebuild(t.Context(), nil))
+		require.Nil(t, log.before)
+		require.Equal(t, eventstore.Position(23), views.Position())
+		require.Equal(t, digest(t, log), digestOf(t, views))
+	})
+}
+
+// asked is a store that says when it is asked for its head.
+type asked struct {
+	eventstore.Store
+	before func()
+}
+
+func (a *asked) Head(ctx context.Context) (eventstore.Position, error) {
+	if a.before != nil {
+		a.before()
+	}
+	return a.Store.Head(ctx)
+}
+
 // TestALockIsWaitedFor: as long as another process holds it and the caller wants to.
 func TestALockIsWaitedFor(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "v.db")
