@@ -76,6 +76,8 @@ func firstOf(problems []string) string {
 		return strings.HasPrefix(line, heading)
 	})
 	switch {
+	case len(all) == 0:
+		return strings.Join(problems, ", ")
 	case len(all) == 1:
 		return all[0]
 	case len(all) >= maxProblems:
@@ -203,8 +205,11 @@ func column(ctx context.Context, tx *sql.Tx, query string) ([]string, error) {
 }
 
 // unlike is a row that cannot be taken for what was stored: a value is missing, or of
-// another type.
+// another type. That the context has ended is an error of reading a row as well.
 func unlike(what string, err error) error {
+	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+		return err
+	}
 	return &eventstore.DamageError{Reason: what + " has no value where there must be one, or one of another kind", Err: err}
 }
 

@@ -2,6 +2,8 @@ package sqlite
 
 import (
 	"bytes"
+	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -339,4 +341,20 @@ func TestChecksumIsOfEverything(t *testing.T) {
 		}).Draw(t, "change")()
 		require.NotEqual(t, before, h.event(&changed), "%+v and %+v", r, changed)
 	})
+}
+
+// TestWhatIsSaidOfDamage: SQLite's complaints are told by the first; a check that was
+// interrupted has found none.
+func TestWhatIsSaidOfDamage(t *testing.T) {
+	const heading = "*** in database main ***"
+	for want, problems := range map[string][]string{
+		heading:                   {heading},
+		"page 4":                  {heading + "\npage 4"},
+		"page 4, and 2 more":      {heading + "\npage 4\npage 5", "page 6"},
+		"x, and at least 99 more": slices.Repeat([]string{"x"}, maxProblems),
+	} {
+		require.Equal(t, want, firstOf(problems))
+	}
+	require.NotErrorIs(t, unlike("a table", fmt.Errorf("scan: %w", context.Canceled)), eventstore.ErrDamaged)
+	require.ErrorIs(t, unlike("a table", errors.New("converting NULL to string is unsupported")), eventstore.ErrDamaged)
 }
